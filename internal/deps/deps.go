@@ -1,0 +1,30 @@
+// Package deps keeps the agreed dependencies in go.mod until the rooms import them.
+package deps
+
+import (
+	_ "filippo.io/age"
+	_ "github.com/coder/websocket"
+	_ "github.com/emiago/sipgo"
+	_ "github.com/go-viper/mapstructure/v2"
+	_ "github.com/mattn/go-sqlite3"
+	_ "github.com/pion/rtp"
+	_ "github.com/pion/sdp/v3"
+	_ "github.com/pion/srtp/v3"
+	_ "github.com/rogpeppe/go-internal/testscript"
+	_ "github.com/spf13/cobra"
+	_ "github.com/spf13/viper"
+	_ "github.com/stretchr/testify/assert"
+	_ "github.com/stretchr/testify/require"
+	_ "github.com/tink-crypto/tink-go/v2/aead"
+	_ "github.com/tink-crypto/tink-go/v2/keyset"
+	_ "github.com/tink-crypto/tink-go/v2/mac"
+	_ "go.uber.org/goleak"
+	_ "go.yaml.in/yaml/v3"
+	_ "golang.org/x/mod/sumdb/note"
+	_ "golang.org/x/mod/sumdb/tlog"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/sys/unix"
+	_ "golang.org/x/term"
+	_ "golang.org/x/text/unicode/norm"
+	_ "pgregory.net/rapid"
+)
