@@ -160,6 +160,7 @@ type Caller struct {
 	ID    string
 	q     *Queue
 	left  bool
+	asks  bool            // in Next now; others are not held up by a caller who is listening to a prompt
 	rung  bool            // an agent is reserved for this caller
 	tried map[string]bool // agents that did not answer this caller
 }
@@ -204,7 +205,9 @@ func (c *Caller) Next(ctx context.Context) (*Offer, error) {
 			c.q.mu.Unlock()
 			return nil, ErrLeft
 		}
+		c.asks = true
 		o, wait := c.q.match(c)
+		c.asks = o == nil
 		changed := c.q.changed
 		c.q.mu.Unlock()
 		if o != nil {
@@ -225,6 +228,10 @@ func (c *Caller) Next(ctx context.Context) (*Offer, error) {
 			t.Stop()
 		}
 		if ctx.Err() != nil {
+			c.q.mu.Lock()
+			c.asks = false
+			c.q.wake()
+			c.q.mu.Unlock()
 			return nil, context.Cause(ctx)
 		}
 	}
@@ -328,7 +335,7 @@ func (q *Queue) match(c *Caller) (*Offer, time.Duration) {
 		return free[i].ID < free[j].ID
 	})
 	for _, w := range q.waiting {
-		if w.rung {
+		if w.rung || !w.asks {
 			continue
 		}
 		best := w.pick(free)

@@ -135,6 +135,18 @@ func TestLeaveWakesTheNextCaller(t *testing.T) {
 	})
 }
 
+func TestACallerListeningToAPromptHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := New(Options{})
+		q.Join("c1") // first, but not in Next
+		b := q.Join("c2")
+		q.Sync(agents(time.Now(), "ann"))
+		o, err := b.Next(t.Context())
+		require.NoError(t, err)
+		o.Answered()
+	})
+}
+
 func TestAnAgentOffDutyFinishesTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := New(Options{})
