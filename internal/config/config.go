@@ -26,6 +26,8 @@ type Config struct {
 	Queue        Queue        `mapstructure:"queue"`
 	Interpreter  Interpreter  `mapstructure:"interpreter"`
 	Log          Log          `mapstructure:"log"`
+
+	at places // where each value was written, for errors found later
 }
 
 // Organisation is who the patient hears they have called.
@@ -95,7 +97,7 @@ type Recording struct {
 type Prompts struct {
 	Dir     string            `mapstructure:"dir"`     // rendered audio, made by Callward
 	Studio  string            `mapstructure:"studio"`  // recordings by a speaker; one put here wins. Empty: none
-	Command []string          `mapstructure:"command"` // program and arguments; {voice}, {text}, {out} are filled in
+	Command []string          `mapstructure:"command"` // text on its standard input, WAV on its output; {voice} is filled in
 	Voices  map[string]string `mapstructure:"voices"`  // language to {voice}
 }
 
@@ -146,7 +148,7 @@ func Default() Config {
 		},
 		Prompts: Prompts{
 			Dir:     "/var/lib/callward/prompts",
-			Command: []string{"espeak-ng", "-v", "{voice}", "-s", "150", "-w", "{out}", "{text}"},
+			Command: []string{"espeak-ng", "-v", "{voice}", "-s", "150", "--stdin", "--stdout"},
 			Voices:  map[string]string{"en": "en-us", "es": "es-419"},
 		},
 		Policy: Policy{Profile: "default"},
