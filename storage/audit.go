@@ -37,7 +37,7 @@ type Entry struct {
 	// FactsHash is of the decision's inputs. The store sets it when Facts is
 	// given: SHA-256 over a random salt and Facts, so that a copied log does
 	// not let facts be guessed.
-	FactsHash [32]byte
+	FactsHash Digest
 	Facts     Facts
 
 	Detail map[string]string // at most 64; enums, ids and numbers of ours
@@ -48,8 +48,11 @@ type Entry struct {
 type StoredEntry struct {
 	Number int64
 	Entry  Entry
-	Leaf   string // the exact bytes the tree hashes
+	Leaf   string // the exact bytes the tree hashes: one line of JSON
 }
+
+// MarshalJSON is the leaf itself, so that whoever reads the list can hash it.
+func (s StoredEntry) MarshalJSON() ([]byte, error) { return []byte(s.Leaf), nil }
 
 // EntryFilter chooses entries. Zero fields do not choose.
 type EntryFilter struct {

@@ -47,7 +47,7 @@ type Recording struct {
 	Frames      [2]int          `json:"frames"`
 	Lost        [2]int          `json:"lost"`
 	Late        [2]int          `json:"late"`
-	SHA256      [32]byte        `json:"-"` // of the sealed file
+	SHA256      Digest          `json:"sha256,omitzero"` // of the sealed file
 }
 
 // RecordingFilter chooses recordings. Zero fields do not choose.
