@@ -1,0 +1,6 @@
+package policy
+
+func newPolicy(name string, params Params) *Policy {
+	p := &Policy{name: name, params: params}
+	return p
+}
