@@ -41,6 +41,17 @@ func (c *Config) check() Errors {
 	c.checkApart(bad)
 	c.checkPrompts(bad)
 	oneOf(bad, "policy.profile", c.Policy.Profile, "default", "federal")
+	if c.Policy.TrainingVersion == "" {
+		bad("policy.training_version", "is empty", "write the version of the training material")
+	}
+	if day := c.Policy.TrainingChanged; day != "" {
+		if _, err := time.Parse(time.DateOnly, day); err != nil {
+			bad("policy.training_changed", fmt.Sprintf("%q is not a day", day), `write "YYYY-MM-DD", or "" for none`)
+		}
+	}
+	if !appName.MatchString(c.Queue.HoldClass) {
+		bad("queue.hold_class", fmt.Sprintf("%q is not a class name", c.Queue.HoldClass), "write the section of musiconhold.conf, letters, digits, - and _ only")
+	}
 	oneOf(bad, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(bad, "log.format", c.Log.Format, "text", "json")
 	for _, d := range []struct {

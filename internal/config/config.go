@@ -103,7 +103,18 @@ type Prompts struct {
 
 // Policy chooses the rules' parameters.
 type Policy struct {
-	Profile string `mapstructure:"profile"` // default or federal
+	Profile         string `mapstructure:"profile"`          // default or federal
+	TrainingVersion string `mapstructure:"training_version"` // of the material agents are trained in
+	TrainingChanged string `mapstructure:"training_changed"` // YYYY-MM-DD of its last material change; empty: never
+}
+
+// Changed is the instant of the material change, midnight at loc; zero when there was none.
+func (p Policy) Changed(loc *time.Location) time.Time {
+	at, err := time.ParseInLocation(time.DateOnly, p.TrainingChanged, loc)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
 }
 
 // Queue is how long waiting parties wait.
@@ -111,6 +122,7 @@ type Queue struct {
 	RingTimeout        time.Duration `mapstructure:"ring_timeout"`         // one agent's phone rings this long
 	OfferCallbackAfter time.Duration `mapstructure:"offer_callback_after"` // then a call-back request is offered
 	WrapUp             time.Duration `mapstructure:"wrap_up"`              // an agent's time after a call
+	HoldClass          string        `mapstructure:"hold_class"`           // in musiconhold.conf
 }
 
 // Interpreter is the third party an agent can bring in. Empty: none.
@@ -151,11 +163,12 @@ func Default() Config {
 			Command: []string{"espeak-ng", "-v", "{voice}", "-s", "150", "--stdin", "--stdout"},
 			Voices:  map[string]string{"en": "en-us", "es": "es-419"},
 		},
-		Policy: Policy{Profile: "default"},
+		Policy: Policy{Profile: "default", TrainingVersion: "1"},
 		Queue: Queue{
 			RingTimeout:        20 * time.Second,
 			OfferCallbackAfter: 60 * time.Second,
 			WrapUp:             30 * time.Second,
+			HoldClass:          "callward",
 		},
 		Log: Log{Level: "info", Format: "text"},
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-viper/mapstructure/v2"
 	"go.yaml.in/yaml/v3"
@@ -169,6 +170,8 @@ func (p places) decodeError(err error) *Error {
 
 func kindOf(v any) string {
 	switch v.(type) {
+	case time.Time:
+		return "a date"
 	case bool:
 		return "yes or no"
 	case map[string]any:
