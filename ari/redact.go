@@ -80,11 +80,11 @@ func (p Private) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // UnmarshalText takes the text as Asterisk sends it.
 func (p *Private) UnmarshalText(b []byte) error { p.text = string(b); return nil }
 
-// Variables are channel variables by name. Printing shows the names only.
-type Variables map[string]string
+// Vars are channel variables by name. Printing shows the names only.
+type Vars map[string]string
 
 // String lists the names, sorted, without the values.
-func (v Variables) String() string {
+func (v Vars) String() string {
 	names := make([]string, 0, len(v))
 	for name := range v {
 		names = append(names, name)
@@ -94,13 +94,13 @@ func (v Variables) String() string {
 }
 
 // GoString returns the same text as String.
-func (v Variables) GoString() string { return v.String() }
+func (v Vars) GoString() string { return v.String() }
 
 // Format writes the same text as String whatever the verb.
-func (v Variables) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, v.String()) }
+func (v Vars) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, v.String()) }
 
 // LogValue returns the same text as String.
-func (v Variables) LogValue() slog.Value { return slog.StringValue(v.String()) }
+func (v Vars) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 // Raw is a JSON text as Asterisk sent it. It may hold anything, so it redacts
 // itself like [Private].

@@ -12,14 +12,10 @@ var errNotBuilt = errors.New("ari: verb not connected")
 
 func defaultRand() float64 { return rand.Float64() }
 
-// Event is something Asterisk told.
-type Event interface{ EventType() string }
+type Bridge struct{}
 
 // Controller keeps the socket and runs a handler per call.
 type Controller struct{}
-
-// Client issues requests.
-type Client struct{}
 
 // Handler is what runs for the channels of the application.
 type Handler struct {
@@ -108,9 +104,6 @@ type Originate struct {
 	Timeout   time.Duration
 	Variables map[string]string
 }
-
-// Bridge joins legs.
-type Bridge struct{}
 
 func (l *Leg) ID() string                                                { return "" }
 func (l *Leg) Done() <-chan struct{}                                     { return nil }
