@@ -112,15 +112,9 @@ func (r *Recorder) Start(h Header, at time.Time) (*Session, error) {
 	if h.StartedAt.IsZero() {
 		h.StartedAt = at
 	}
-	keys, err := usableKeys(&r.o)
+	keys, err := r.ready()
 	if err != nil {
 		return nil, err
-	}
-	switch free, err := r.o.free(r.o.Dir); {
-	case err != nil:
-		return nil, diskError(err)
-	case free < r.o.MinFree:
-		return nil, fmt.Errorf("%w: %d bytes free in %s, %d wanted (recording.min_free)", ErrDiskFull, free, r.o.Dir, r.o.MinFree)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -135,6 +129,27 @@ func (r *Recorder) Start(h Header, at time.Time) (*Session, error) {
 	r.live[s] = struct{}{}
 	go s.run()
 	return s, nil
+}
+
+// Ready tells whether a recording could start now: ErrKey, ErrDiskFull,
+// ErrWrite.
+func (r *Recorder) Ready() error {
+	_, err := r.ready()
+	return err
+}
+
+func (r *Recorder) ready() ([]age.Recipient, error) {
+	keys, err := usableKeys(&r.o)
+	if err != nil {
+		return nil, err
+	}
+	switch free, err := r.o.free(r.o.Dir); {
+	case err != nil:
+		return nil, diskError(err)
+	case free < r.o.MinFree:
+		return nil, fmt.Errorf("%w: %d bytes free in %s, %d wanted (recording.min_free)", ErrDiskFull, free, r.o.Dir, r.o.MinFree)
+	}
+	return keys, nil
 }
 
 func (r *Recorder) forget(s *Session) {
