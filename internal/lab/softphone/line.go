@@ -5,13 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
-	"syscall"
-
-	"github.com/emiago/sipgo/sip"
 )
 
 // ErrLost is returned once the connection to the server is gone; Reconnect
@@ -68,18 +64,6 @@ func (o *oneConn) Accept() (net.Conn, error) {
 
 func (o *oneConn) Close() error   { return nil }
 func (o *oneConn) Addr() net.Addr { return o.line.LocalAddr() }
-
-var errNoDial = errors.New("softphone: the SIP stack does not dial by itself")
-
-// ownDialOnly is a TLS transport that never dials: a request that finds no
-// connection fails instead of making a second one.
-func ownDialOnly(log *slog.Logger) *sip.TransportTLS {
-	t := &sip.TransportTLS{TransportTCP: &sip.TransportTCP{}}
-	t.DialerCreate = func(net.Addr) net.Dialer {
-		return net.Dialer{Control: func(string, string, syscall.RawConn) error { return errNoDial }}
-	}
-	return t
-}
 
 // connect dials the server and begins to serve the connection.
 func (p *Phone) connect(ctx context.Context) error {

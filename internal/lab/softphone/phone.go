@@ -64,10 +64,7 @@ func New(ctx context.Context, cfg Config) (*Phone, error) {
 	p.ua, err = sipgo.NewUA(
 		sipgo.WithUserAgent(cfg.User),
 		sipgo.WithUserAgenTLSConfig(conf),
-		sipgo.WithUserAgentTransportLayerOptions(
-			sip.WithTransportLayerLogger(log),
-			sip.WithTransportLayerTransports(sip.TransportsConfig{TLS: ownDialOnly(log)}),
-		),
+		sipgo.WithUserAgentTransportLayerOptions(sip.WithTransportLayerLogger(log)),
 		sipgo.WithUserAgentTransactionLayerOptions(
 			sip.WithTransactionLayerLogger(log),
 			sip.WithTransactionLayerTerminateOnConnClose(),
@@ -142,8 +139,12 @@ func (p *Phone) contact() sip.ContactHeader {
 }
 
 // prepare completes a request on its way out: Via, length, and the one
-// connection there is.
+// connection there is. Without it nothing is sent, since the SIP stack would
+// make a second one.
 func (p *Phone) prepare(c *sipgo.Client, req *sip.Request) error {
+	if err := p.Lost(); err != nil {
+		return err
+	}
 	p.mu.Lock()
 	remote := p.line.remote
 	p.mu.Unlock()
