@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -222,19 +221,22 @@ func (r *Renderer) speak(ctx context.Context, lang, text string) ([]byte, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
-	var out, log bytes.Buffer
+	out, log := &limited{left: soundLimit}, &limited{left: 64 << 10}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), r.o.Env...)
 	cmd.Stdin = strings.NewReader(text)
-	cmd.Stdout, cmd.Stderr = &limited{w: &out, left: soundLimit}, &limited{w: &log, left: 4096}
+	cmd.Stdout, cmd.Stderr = out, log
 	cmd.WaitDelay = time.Second
 	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
+		switch {
+		case out.over || log.over:
+			err = errFlood
+		case ctx.Err() != nil:
 			err = context.Cause(ctx)
 		}
-		return nil, fmt.Errorf("speech command %s: %w: %s", filepath.Base(args[0]), err, strings.TrimSpace(log.String()))
+		return nil, fmt.Errorf("speech command %s: %w: %s", filepath.Base(args[0]), err, strings.TrimSpace(log.b.String()))
 	}
-	s, err := readWAV(out.Bytes())
+	s, err := readWAV(out.b.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("speech command %s: %w", filepath.Base(args[0]), err)
 	}
@@ -245,18 +247,22 @@ func (r *Renderer) speak(ctx context.Context, lang, text string) ([]byte, error)
 	return s.ulaw(), nil
 }
 
-// limited refuses more than left bytes.
+var errFlood = errors.New("more output than a prompt can have")
+
+// limited is a buffer that refuses more than left bytes.
 type limited struct {
-	w    io.Writer
+	b    bytes.Buffer // not embedded: its ReadFrom would go past Write
 	left int
+	over bool
 }
 
 func (l *limited) Write(b []byte) (int, error) {
 	if len(b) > l.left {
-		return 0, errors.New("more output than a prompt can have")
+		l.over = true
+		return 0, errFlood
 	}
 	l.left -= len(b)
-	return l.w.Write(b)
+	return l.b.Write(b)
 }
 
 // recording is what a person made.
