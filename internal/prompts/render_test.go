@@ -70,7 +70,7 @@ func newTestRenderer(t *testing.T, how string) (*Renderer, RenderOptions, func()
 	o := RenderOptions{
 		Dir: filepath.Join(dir, "prompts"), Studio: filepath.Join(dir, "studio"),
 		Command: []string{os.Args[0], "{voice}"},
-		Env:     []string{"PROMPTS_TEST_SPEAK=" + how, "PROMPTS_TEST_NOTES=" + notes},
+		Env:     []string{"PROMPTS_TEST_SPEAK=" + how, "PROMPTS_TEST_NOTES=" + notes, "GORACE=atexit_sleep_ms=0"},
 		Vars:    map[string]string{"organisation": "Sample Clinic"},
 	}
 	return NewRenderer(c, o), o, func() []string {
