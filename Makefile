@@ -54,7 +54,7 @@ vuln:
 	@out=$$(timeout 300 $(GO) tool govulncheck ./... 2>&1); rc=$$?; \
 	if [ $$rc -eq 0 ]; then echo "govulncheck: no known vulnerability is reachable"; \
 	elif [ $$rc -eq 3 ]; then echo "$$out"; exit 3; \
-	elif echo "$$out" | grep -q -e 'fetching vulnerabilities' -e 'vuln.go.dev' -e 'dial tcp' -e 'HTTP GET'; then \
+	elif echo "$$out" | grep -q -e 'fetching vulnerabilities' -e 'dial tcp' -e 'HTTP GET'; then \
 	  echo "!!! NOT CHECKED: govulncheck could not reach its database. Run \"make vuln\" where it can. !!!"; \
 	else echo "$$out"; exit $$rc; fi
 

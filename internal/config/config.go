@@ -168,7 +168,7 @@ func Default() Config {
 			RingTimeout:        20 * time.Second,
 			OfferCallbackAfter: 60 * time.Second,
 			WrapUp:             30 * time.Second,
-			HoldClass:          "callward",
+			HoldClass:          "default",
 		},
 		Log: Log{Level: "info", Format: "text"},
 	}
