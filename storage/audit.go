@@ -1,6 +1,9 @@
 package storage
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Outcome says what an audit entry reports.
 type Outcome string
@@ -81,4 +84,23 @@ type Checkpoint struct {
 	Size int64     `json:"size"`
 	At   time.Time `json:"at"`
 	Note []byte    `json:"note"`
+}
+
+// Matches tells whether the filter chooses an entry; Limit and Last are the
+// lister's to keep.
+func (f EntryFilter) Matches(n int64, e Entry) bool {
+	switch {
+	case n <= f.After,
+		f.Before > 0 && n >= f.Before,
+		f.Call != "" && e.Call != f.Call,
+		f.Patient != "" && e.Patient != f.Patient,
+		f.Actor != "" && e.Actor != f.Actor,
+		f.Action != "" && e.Action != f.Action,
+		f.Outcome != "" && e.Outcome != f.Outcome,
+		f.Rule != "" && !slices.Contains(e.Rules, f.Rule),
+		!f.From.IsZero() && e.At.Before(f.From),
+		!f.To.IsZero() && !e.At.Before(f.To):
+		return false
+	}
+	return true
 }

@@ -105,15 +105,9 @@ func (w *writer) fail(field string) {
 }
 
 func (w *writer) text(field, s string) {
-	if len(s) > MaxText {
+	if !Plain(s) {
 		w.fail(field)
 		return
-	}
-	for i := range len(s) {
-		if !plain(s[i]) {
-			w.fail(field)
-			return
-		}
 	}
 	w.b = append(w.b, '"')
 	w.b = append(w.b, s...)
@@ -293,4 +287,17 @@ func (r *reader) digest() (d storage.Digest) {
 		r.bad = true
 	}
 	return d
+}
+
+// Plain tells whether a text can stand in an entry.
+func Plain(s string) bool {
+	if len(s) > MaxText {
+		return false
+	}
+	for i := range len(s) {
+		if !plain(s[i]) {
+			return false
+		}
+	}
+	return true
 }
