@@ -34,8 +34,8 @@ type docket[T any] struct {
 	granted string // the reason given with an allowance
 	params  *Params
 	checks  []check[T]
-	// settle completes the duties of a denial; nil leaves them.
-	settle func(duties) duties
+	// settle makes the parts of a denial agree; nil leaves them.
+	settle func(duties, []Remedy) (duties, []Remedy)
 
 	lists  map[uint32]grant // by the set of silent checks
 	duties map[duties][]Obligation
@@ -95,7 +95,7 @@ func (d *docket[T]) refuse(f *T) Decision {
 		out.Remedies = addRemedies(out.Remedies, v.cure)
 	}
 	if d.settle != nil {
-		must = d.settle(must)
+		must, out.Remedies = d.settle(must, out.Remedies)
 	}
 	out.Obligations = d.obligations(must)
 	return out

@@ -28,7 +28,10 @@ type Verify struct {
 	// FailuresRecord24h counts failed tries in the 24 h before At against the
 	// candidate record (the worst, when several), on any call, before this try.
 	FailuresRecord24h Count `json:"failures_record_24h,omitzero"`
-	// FifthFailureAt is when the record's fifth failure came, if it did.
+	// FifthFailure says whether the record had, within the 24 h before At, a
+	// failure that was its fifth in 24 h; FifthFailureAt is when. The lock
+	// counts from there, though the count of the last 24 h may have gone down.
+	FifthFailure   YesNo     `json:"fifth_failure,omitempty"`
 	FifthFailureAt time.Time `json:"fifth_failure_at,omitzero"`
 	// UnreadableUsed counts unreadable answers of this call before this try.
 	UnreadableUsed Count `json:"unreadable_used,omitzero"`
@@ -63,10 +66,10 @@ type VerifyBilling struct {
 	Visits   []Visit       `json:"visits,omitempty"`
 	Invoices []Invoice     `json:"invoices,omitempty"`
 	Answer   BillingAnswer `json:"answer,omitzero"`
-	// FailuresThisCall, FailuresRecord24h, FifthFailureAt and UnreadableUsed
-	// are as in Verify, and share its counters.
+	// The counters are those of Verify, and go on counting.
 	FailuresThisCall  Count     `json:"failures_this_call,omitzero"`
 	FailuresRecord24h Count     `json:"failures_record_24h,omitzero"`
+	FifthFailure      YesNo     `json:"fifth_failure,omitempty"`
 	FifthFailureAt    time.Time `json:"fifth_failure_at,omitzero"`
 	UnreadableUsed    Count     `json:"unreadable_used,omitzero"`
 }

@@ -1,0 +1,71 @@
+package policy
+
+import "strings"
+
+// gaps collects the names of facts that are missing, unknown or contradict
+// another.
+type gaps struct{ names []string }
+
+func (g *gaps) need(ok bool, name string) {
+	if !ok {
+		g.names = append(g.names, name)
+	}
+}
+
+func (g *gaps) verdict() verdict {
+	if len(g.names) == 0 {
+		return verdict{word: satisfied, saw: "all facts are there and agree"}
+	}
+	v := verdict{saw: "missing, unknown or contradictory: " + strings.Join(g.names, ", ")}
+	for _, n := range g.names {
+		v.cure = append(v.cure, Remedy{Kind: RemedyProvide, Input: n})
+	}
+	return v
+}
+
+// auditFirst denies when the decision cannot be written before it takes effect.
+func auditFirst(writable bool) verdict {
+	if writable {
+		return verdict{word: satisfied, saw: "the audit log is writable"}
+	}
+	return verdict{saw: "the audit log is not writable", cure: cureAudit}
+}
+
+// auditBuffered lets the call go on while the audit log is down: it is kept,
+// or is an emergency, and the decision is written locally until the log is back.
+func auditBuffered(writable bool) verdict {
+	v := verdict{word: satisfied, saw: "the audit log is writable"}
+	if !writable {
+		v.saw, v.must = "the audit log is not writable; the call is kept", dutyBufferAudit
+	}
+	return v
+}
+
+// Shared remedies; never changed.
+var (
+	cureAudit        = []Remedy{{Kind: RemedyRestoreAudit}}
+	cureVerify       = []Remedy{{Kind: RemedyVerify}}
+	cureAskAnother   = []Remedy{{Kind: RemedyAskAnother}}
+	cureDiscriminate = []Remedy{{Kind: RemedyAskDiscriminator}}
+	cureRetry        = []Remedy{{Kind: RemedyRetry}}
+	cureBillingExtra = []Remedy{{Kind: RemedyAskDOSOrInvoice}}
+	cureSupervisor   = []Remedy{{Kind: RemedyBillingSupervisor}}
+	cureAuthority    = []Remedy{{Kind: RemedyRepresentative}}
+	cureAlternate    = []Remedy{{Kind: RemedyAlternateChannel}}
+	cureAnnounce     = []Remedy{{Kind: RemedyAnnounceAgent}}
+	cureTrain        = []Remedy{{Kind: RemedyTrain}}
+	cureSameService  = []Remedy{{Kind: RemedySameService}}
+	cureUnrecorded   = []Remedy{{Kind: RemedyUnrecordedQueue}}
+	cureNeutral      = []Remedy{{Kind: RemedyNeutralReply}}
+	cureRestoreKey   = []Remedy{{Kind: RemedyOfficerRestore}}
+	cureDisk         = []Remedy{{Kind: RemedyFreeDisk}}
+	cureSegment      = []Remedy{{Kind: RemedyNewSegment}}
+)
+
+// cureEncrypt offers encryption, and in a profile that takes it the document.
+func cureEncrypt(p *Params) []Remedy {
+	if p.AddressableEncryption {
+		return []Remedy{{Kind: RemedyEncrypt}, {Kind: RemedyDocumentAddressing}}
+	}
+	return []Remedy{{Kind: RemedyEncrypt}}
+}
