@@ -150,7 +150,7 @@ func Default() Config {
 			User:         "callward",
 			PasswordFile: "/etc/callward/ari.password",
 		}},
-		Storage: Storage{SQLite: SQLite{Path: "/var/lib/callward/callward.db"}},
+		Storage: Storage{SQLite: SQLite{Path: "/var/lib/callward/data/callward.db"}},
 		Keys:    Keys{Dir: "/etc/callward/keys"},
 		Recording: Recording{
 			Dir:          "/var/lib/callward/recordings",
