@@ -237,6 +237,7 @@ func (s *Session) drain(until int64) error {
 			continue
 		}
 		t.frames += int64(a.n)
+		t.trim(s.pos)
 		if err := s.write(a.at - hold); err != nil {
 			return err
 		}
@@ -245,7 +246,7 @@ func (s *Session) drain(until int64) error {
 
 // write puts the timeline up to the place to into the file, whole frames only.
 func (s *Session) write(to int64) error {
-	for ; s.pos+frameBytes <= to; s.pos += frameBytes {
+	for s.pos+frameBytes <= to {
 		if err := s.writeFrame(frameBytes); err != nil {
 			return err
 		}
@@ -261,6 +262,7 @@ func (s *Session) writeFrame(n int64) error {
 	for i := range a {
 		out[2*i], out[2*i+1] = a[i], b[i]
 	}
+	s.pos += n
 	s.length += n
 	return s.out.write(out)
 }
@@ -279,10 +281,7 @@ func (s *Session) finish(at int64) error {
 		return err
 	}
 	if rest := at - s.pos; rest > 0 {
-		if err := s.writeFrame(rest); err != nil {
-			return err
-		}
-		s.pos = at
+		return s.writeFrame(rest)
 	}
 	return nil
 }

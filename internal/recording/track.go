@@ -15,32 +15,39 @@ import "math"
 //     sender's clock runs fast, or the first batch was a late one. Certain, so
 //     acted on at once: by leaving out one sample in a frame (inaudible), or by
 //     a jump if more than slewMax.
-//   - Every arrival of gapAfter (1 s) is later than off by more than the jitter
-//     of the last 10 to 20 s plus 15 ms. Frames are missing: off jumps to the least
-//     of those and the missing time becomes silence. One arrival that catches up
-//     shows it was jitter, and nothing is put in.
-//   - The least lateness of each of two epochs (10 s each) is above off: the
-//     sender's clock runs slow, or a loss smaller than the jitter. off goes to
-//     the lesser of the two, by repeating one sample in a frame, or by a jump.
+//   - For gapAfter (1 s), four arrivals at least, everything is later than off by
+//     more than the jitter of the last 10 to 20 s (200 ms while that is unknown)
+//     plus 15 ms. Frames are missing: off jumps to the least of those and the
+//     missing time becomes silence. One arrival that catches up shows it was
+//     jitter, and nothing is put in.
+//   - The least lateness of each of two epochs (10 s, or 30 s while there is much
+//     jitter) is above off: the sender's clock runs slow, or a loss smaller than
+//     the jitter. off goes to the lesser of the two, by repeating one sample in a
+//     frame, or by a jump.
 //
 // A place is written hold (500 ms) after its time, or earlier when the session
-// ends, so batches of up to 400 ms, and jitter of as much, find their place
-// still open. Audio that is later than that has been replaced by silence and is
-// dropped when it comes, unless it is the audio after a gap: while a gap is
-// suspected, audio whose place has gone by waits in the ring for the verdict.
+// ends, so a batch of up to 400 ms, or batch and jitter of as much together,
+// finds its place still open. Audio that is later than that has been replaced by
+// silence and is dropped when it comes, unless it is the audio after a gap:
+// while a gap is suspected, audio whose place has gone by waits in the ring, for
+// hold at most, and then is taken for audio after a gap.
 //
-// The result is that each track stays within 10 ms of the clock, and the two
-// within 20 ms of each other, with any constant drift up to about 300 ppm; after
-// a loss of frames within a second of the audio coming back (under jitter above
-// the loss itself, within two epochs).
+// The result, held by the tests over simulated hours: once a track has run for
+// some seconds, the two stay within 20 ms of each other with clocks that drift
+// by 250 ppm each (100 ppm while jitter is above 40 ms), and again within about
+// a second after frames were lost (a loss smaller than the jitter: within two
+// epochs).
 const (
 	hold      = rate / 2 // 500 ms
 	gapAfter  = rate     // 1 s
 	gapMin    = 120      // 15 ms
+	gapSeen   = 4        // arrivals
 	jitterMax = 400 * rate / 1000
-	slewMin   = 8   // 1 ms: below this off is left alone
-	slewMax   = 320 // 40 ms: above this off jumps
-	epochLen  = 10 * rate
+	jitterNew = 200 * rate / 1000 // presumed in a track's first epoch
+	slewMin   = 8                 // 1 ms: below this off is left alone
+	slewMax   = 320               // 40 ms: above this off jumps
+	epoch     = 10 * rate
+	epochLong = 30 * rate
 )
 
 // track places one party's samples on the timeline. Only the session's
@@ -61,6 +68,7 @@ type track struct {
 	suspectFrom  int64 // ... before this sample,
 	suspectMin   int64 // ... of this much less off
 	suspectMax   int64
+	suspectSeen  int
 
 	epochEnd            int64
 	epochMin, prevMin   int64
@@ -92,8 +100,9 @@ func (t *track) arrive(a arrival) {
 	if !t.begun {
 		t.begun = true
 		t.off, t.want = d, d
-		t.epochEnd = a.at + epochLen
+		t.epochEnd = a.at + epoch
 		t.epochMin, t.prevMin = d, math.MinInt64
+		t.prevPeak = jitterNew
 		return
 	}
 	if a.at >= t.epochEnd {
@@ -118,11 +127,12 @@ func (t *track) arrive(a arrival) {
 	if !t.suspect {
 		t.suspect = true
 		t.suspectSince, t.suspectFrom = a.at, first
-		t.suspectMin, t.suspectMax = d, d
+		t.suspectMin, t.suspectMax, t.suspectSeen = d, d, 1
 		return
 	}
 	t.suspectMin, t.suspectMax = min(t.suspectMin, d), max(t.suspectMax, d)
-	if a.at-t.suspectSince >= gapAfter {
+	t.suspectSeen++
+	if a.at-t.suspectSince >= gapAfter && t.suspectSeen >= gapSeen {
 		t.gap()
 	}
 }
@@ -167,7 +177,38 @@ func (t *track) turnEpoch(now int64) {
 	}
 	t.prevMin, t.epochMin = t.epochMin, math.MaxInt64
 	t.prevPeak, t.epochPeak = t.epochPeak, 0
-	t.epochEnd = now + epochLen
+	t.epochEnd = now + epoch
+	if t.prevPeak > slewMax {
+		t.epochEnd = now + epochLong
+	}
+}
+
+// next is the place of the oldest sample not yet taken, and how many samples
+// follow it for certain. While a gap is suspected the samples after it are
+// placed as if it were one: they are in the ring for want of a place, so either
+// that is where they belong, or they are late.
+func (t *track) next() (place, have int64) {
+	have = t.recv - t.taken
+	switch {
+	case !t.suspect:
+		return t.taken + t.off, have
+	case t.taken < t.suspectFrom:
+		return t.taken + t.off, min(have, t.suspectFrom-t.taken)
+	default:
+		return t.taken + t.suspectMin, have
+	}
+}
+
+// trim drops what is late in any reading, for timeline written up to at. A
+// backlog of any length passes through the ring that way.
+func (t *track) trim(at int64) {
+	for {
+		place, have := t.next()
+		if have == 0 || place >= at {
+			return
+		}
+		t.skip(min(at-place, have), place)
+	}
 }
 
 // fill writes the places [at, at+len(dst)) of the timeline, at most a frame.
@@ -175,14 +216,12 @@ func (t *track) fill(dst []byte, at int64) {
 	n := t.slew(dst, at)
 	dst, at = dst[n:], at+int64(n)
 	for len(dst) > 0 {
-		if t.ending && t.suspect && t.taken >= t.suspectFrom {
-			t.gap() // no more will come to say it was jitter
+		t.trim(at)
+		place, have := t.next()
+		after := t.suspect && t.taken >= t.suspectFrom
+		if after && t.taken+t.off >= at && !t.ending {
+			place = t.taken + t.off // not late yet if it was jitter
 		}
-		have := t.recv - t.taken
-		if t.suspect && t.taken < t.suspectFrom {
-			have = min(have, t.suspectFrom-t.taken)
-		}
-		place := t.taken + t.off
 		n := int64(len(dst))
 		switch {
 		case have == 0:
@@ -190,12 +229,10 @@ func (t *track) fill(dst []byte, at int64) {
 		case place > at:
 			n = min(n, place-at)
 			t.quiet(dst[:n], true)
-		case place < at && t.suspect && t.taken >= t.suspectFrom:
-			t.quiet(dst, true)
-		case place < at:
-			t.skip(min(at-place, have), place)
-			continue
 		default:
+			if after && place != t.taken+t.off {
+				t.gap() // nothing has come to say it was jitter, and the audio is due
+			}
 			n = min(n, have)
 			t.q.read(dst[:n])
 			t.taken += n
