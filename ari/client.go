@@ -164,7 +164,7 @@ func (c *Client) noAnswer(ctx context.Context, op string, err error) error {
 	if errors.As(err, &withURL) {
 		err = withURL.Err
 	}
-	return &Error{Op: op, Message: "Asterisk cannot be reached", Err: err}
+	return &Error{Op: op, Message: "Asterisk cannot be reached", Err: err, unreachable: true}
 }
 
 // refused is the error of a status that is not 2xx.

@@ -35,6 +35,7 @@ type Config struct {
 	ReconnectMax   time.Duration // longest wait; default 5 s
 	ReadLimit      int64         // longest message from Asterisk, bytes; default 16 MiB
 	MailboxLimit   int           // events waiting for one call before it is ended; default 4096
+	GiveUpAfter    time.Duration // calls of an Asterisk away for longer end as lost; default 1 min
 	StallAfter     time.Duration // a media stream without a frame for this long is lost; default 1 s
 
 	Now  func() time.Time // default time.Now
@@ -128,6 +129,7 @@ func (c Config) withDefaults() (Config, *url.URL, error) {
 	c.ReconnectMax = orDefault(c.ReconnectMax, 5*time.Second)
 	c.ReadLimit = orDefault(c.ReadLimit, 16<<20)
 	c.MailboxLimit = orDefault(c.MailboxLimit, 4096)
+	c.GiveUpAfter = orDefault(c.GiveUpAfter, time.Minute)
 	c.StallAfter = orDefault(c.StallAfter, time.Second)
 	if c.Instance == "" {
 		c.Instance = strconv.FormatInt(c.Now().UnixMilli(), 36)

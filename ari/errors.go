@@ -25,7 +25,7 @@ var (
 	// ErrUnauthorized: Asterisk refused the user, the password or the permission (401, 403).
 	ErrUnauthorized = errors.New("unauthorized")
 	// ErrOldAsterisk: the Asterisk is older than 22.10.
-	ErrOldAsterisk = errors.New("Asterisk is too old")
+	ErrOldAsterisk = errors.New("this Asterisk is too old")
 	// ErrReplaced: another process connected with the same application name.
 	ErrReplaced = errors.New("application replaced")
 	// ErrStopping: the cause of a call's context when Serve was asked to end.
@@ -47,6 +47,8 @@ type Error struct {
 	Status  int    // HTTP status; 0 when there was no answer
 	Message string // Asterisk's own words, or ours when there was no answer
 	Err     error  // sentinel or cause; may be nil
+
+	unreachable bool // no connection could be made: asking again later may help
 }
 
 // Error names the operation, the status and the message. It never holds an
@@ -88,15 +90,21 @@ func (h *HungUp) Error() string {
 // Is makes errors.Is(h, ErrGone) true.
 func (h *HungUp) Is(target error) bool { return target == ErrGone }
 
-// Lost is the cause of a call's context when Asterisk restarted under it: the
-// channel died with the old process and no event said so.
+// Lost is the cause of a call's context when its channel died with an Asterisk
+// that restarted, or when Asterisk could not be reached for
+// Config.GiveUpAfter. errors.Is(err, ErrGone) holds.
 type Lost struct {
-	From, To time.Time // when the events stopped, when the loss was seen
+	From, To  time.Time // when the events stopped, when the loss was seen
+	Restarted bool
 }
 
 // Error tells since when the call is lost.
 func (l *Lost) Error() string {
-	return "call lost: Asterisk restarted between " + l.From.UTC().Format(time.RFC3339Nano) +
+	what := "could not be reached"
+	if l.Restarted {
+		what = "restarted"
+	}
+	return "call lost: Asterisk " + what + " between " + l.From.UTC().Format(time.RFC3339Nano) +
 		" and " + l.To.UTC().Format(time.RFC3339Nano)
 }
 
@@ -113,12 +121,20 @@ type Gap struct {
 type NotAnswered struct {
 	Cause  int // Q.850 as Asterisk told it; 0 is common on a timeout
 	Reason Reason
+	Err    error // Asterisk's refusal, or why we gave up; may be nil
 }
 
 // Error names reason and cause.
 func (n *NotAnswered) Error() string {
-	return fmt.Sprintf("not answered: %s (cause %d)", n.Reason, n.Cause)
+	s := fmt.Sprintf("not answered: %s (cause %d)", n.Reason, n.Cause)
+	if n.Err != nil {
+		s += ": " + n.Err.Error()
+	}
+	return s
 }
+
+// Unwrap returns Err.
+func (n *NotAnswered) Unwrap() error { return n.Err }
 
 // Reason is why a dialled party did not answer.
 type Reason string
