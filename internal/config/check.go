@@ -44,10 +44,8 @@ func (c *Config) check() Errors {
 	if c.Policy.TrainingVersion == "" {
 		bad("policy.training_version", "is empty", "write the version of the training material")
 	}
-	if day := c.Policy.TrainingChanged; day != "" {
-		if _, err := time.Parse(time.DateOnly, day); err != nil {
-			bad("policy.training_changed", fmt.Sprintf("%q is not a day", day), `write "YYYY-MM-DD", or "" for none`)
-		}
+	if _, err := time.Parse(time.DateOnly, c.Policy.TrainingChanged); err != nil {
+		bad("policy.training_changed", fmt.Sprintf("%q is not a day", c.Policy.TrainingChanged), `write it in quotes: "YYYY-MM-DD"`)
 	}
 	if !appName.MatchString(c.Queue.HoldClass) {
 		bad("queue.hold_class", fmt.Sprintf("%q is not a class name", c.Queue.HoldClass), "write the section of musiconhold.conf, letters, digits, - and _ only")

@@ -105,10 +105,10 @@ type Prompts struct {
 type Policy struct {
 	Profile         string `mapstructure:"profile"`          // default or federal
 	TrainingVersion string `mapstructure:"training_version"` // of the material agents are trained in
-	TrainingChanged string `mapstructure:"training_changed"` // YYYY-MM-DD of its last material change; empty: never
+	TrainingChanged string `mapstructure:"training_changed"` // YYYY-MM-DD of its last material change
 }
 
-// Changed is the instant of the material change, midnight at loc; zero when there was none.
+// Changed is the instant of the last material change, midnight at loc. A checked configuration has one.
 func (p Policy) Changed(loc *time.Location) time.Time {
 	at, err := time.ParseInLocation(time.DateOnly, p.TrainingChanged, loc)
 	if err != nil {
@@ -163,7 +163,7 @@ func Default() Config {
 			Command: []string{"espeak-ng", "-v", "{voice}", "-s", "150", "--stdin", "--stdout"},
 			Voices:  map[string]string{"en": "en-us", "es": "es-419"},
 		},
-		Policy: Policy{Profile: "default", TrainingVersion: "1"},
+		Policy: Policy{Profile: "default", TrainingVersion: "1", TrainingChanged: "2026-01-01"},
 		Queue: Queue{
 			RingTimeout:        20 * time.Second,
 			OfferCallbackAfter: 60 * time.Second,
