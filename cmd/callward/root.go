@@ -36,6 +36,7 @@ Exit codes: 0 done, 1 failed, 2 wrong command line, configuration or input, 3 de
 	})
 	root.AddCommand(
 		initCommand(m),
+		serveCommand(m),
 		doctorCommand(m),
 		patientCommand(m),
 		agentCommand(m),
