@@ -1,0 +1,148 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+
+	"github.com/callward/callward/storage"
+)
+
+// AuditReader reads the audit log of a database file, or of a copy of one,
+// without keys and without changing it. A copy of a running database is
+// complete with its -wal file beside it, or when made with sqlite3's .backup.
+type AuditReader struct {
+	db *sql.DB
+	c  *conn
+}
+
+// AuditRow is one row of the log as it stands in the file, unchecked.
+type AuditRow struct {
+	Number int64
+	Leaf   []byte
+	Hashes []byte
+}
+
+// OpenAudit opens a database file for reading. Errors: storage.ErrUnavailable,
+// storage.ErrNewer, storage.ErrNotFound if the file is not there.
+func OpenAudit(ctx context.Context, path string) (*AuditReader, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("%w: database: %w", storage.ErrNotFound, err)
+	}
+	query := url.Values{"mode": {"ro"}}
+	if fi, err := os.Stat(path + "-wal"); err != nil || fi.Size() == 0 {
+		query.Set("immutable", "1") // nobody writes to it, so nothing need be locked or made beside it
+	}
+	db, err := openPool(path, 5*time.Second, query)
+	if err != nil {
+		return nil, err
+	}
+	r := &AuditReader{db: db}
+	if err := r.start(); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+func (r *AuditReader) start() (err error) {
+	if r.c, err = connect(r.db, "query_only=ON", "temp_store=MEMORY", "mmap_size=268435456"); err != nil {
+		return err
+	}
+	have, err := schemaVersion(r.c)
+	switch {
+	case err != nil:
+		return err
+	case have == 0:
+		return fmt.Errorf("%w: the file is not a Callward database", storage.ErrUnavailable)
+	case have > schemaKnown():
+		return fmt.Errorf("%w: the database is of schema %d, this callward knows %d: run the newer callward",
+			storage.ErrNewer, have, schemaKnown())
+	}
+	return r.c.exec("BEGIN") // one snapshot for everything read
+}
+
+// Rows calls fn for every row in order of number. The slices are fn's to keep.
+// Errors: fn's, storage.ErrUnavailable, ctx's cause.
+func (r *AuditReader) Rows(ctx context.Context, fn func(AuditRow) error) error {
+	// Past database/sql: a million rows a second is worth the detour.
+	var fnErr error
+	err := r.c.c.Raw(func(d any) error {
+		c, ok := d.(*sqlite3.SQLiteConn)
+		if !ok {
+			return fmt.Errorf("sqlite: driver is %T", d)
+		}
+		rows, err := c.Query("SELECT n, CAST(leaf AS BLOB), hashes FROM audit NOT INDEXED ORDER BY n", nil)
+		if err != nil {
+			return classify(err)
+		}
+		defer func() { _ = rows.Close() }()
+		var v [3]driver.Value
+		for i := 0; ; i++ {
+			if i%4096 == 0 && ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err := rows.Next(v[:]); err == io.EOF {
+				return nil
+			} else if err != nil {
+				return classify(err)
+			}
+			row := AuditRow{}
+			row.Number, _ = v[0].(int64)
+			row.Leaf, _ = v[1].([]byte)
+			row.Hashes, _ = v[2].([]byte)
+			if fnErr = fn(row); fnErr != nil {
+				return nil
+			}
+		}
+	})
+	if fnErr != nil {
+		return fnErr
+	}
+	return err
+}
+
+// Checkpoints lists those kept beside the log, smallest tree first, unchecked.
+func (r *AuditReader) Checkpoints() ([]storage.Checkpoint, error) { return checkpoints(r.c) }
+
+// Entries lists entries; see storage.AuditTx.
+func (r *AuditReader) Entries(f storage.EntryFilter) ([]storage.StoredEntry, error) {
+	return entries(r.c, f)
+}
+
+// Damage is what SQLite finds wrong with the log's table and its indexes: a
+// list through an index could otherwise leave entries out. Empty if all is well.
+func (r *AuditReader) Damage() ([]string, error) {
+	var out []string
+	err := r.c.each("PRAGMA integrity_check('audit')", nil, func(rows *sql.Rows) error {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return classify(err)
+		}
+		if s != "ok" {
+			out = append(out, s)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Close closes the file. It may be called twice.
+func (r *AuditReader) Close() error {
+	if r.c != nil {
+		_ = r.c.exec("ROLLBACK")
+		_ = r.c.close()
+		r.c = nil
+	}
+	return r.db.Close()
+}
