@@ -28,19 +28,24 @@ func Open(path string, ids []age.Identity, w io.Writer) (Info, error) {
 		return Info{}, err
 	}
 	defer f.Close()
-	info, err := inspect(f, ids)
+	info, rest, err := inspect(f, ids)
 	if err != nil && !errors.Is(err, ErrTruncated) {
 		return info, err
 	}
 	truncated := err
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return info, err
+	if info.Opened {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return info, err
+		}
+		plain, _, err := decrypt(f, info.Bytes, ids)
+		if err != nil {
+			return info, err
+		}
+		if err := copyPlain(w, plain); err != nil {
+			return info, err
+		}
 	}
-	plain, _, err := decrypt(f, info.Bytes, ids)
-	if err != nil {
-		return info, err
-	}
-	if err := copyPlain(w, plain); err != nil {
+	if _, err := w.Write(rest); err != nil {
 		return info, err
 	}
 	return info, truncated
@@ -76,48 +81,68 @@ func Verify(path string, sum [32]byte, ids []age.Identity) (Info, error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return info, err
 	}
-	opened, err := inspect(f, ids)
+	opened, _, err := inspect(f, ids)
 	opened.SHA256 = info.SHA256
 	return opened, err
 }
 
-// inspect authenticates all of r and reads its header.
-func inspect(r io.ReadSeeker, ids []age.Identity) (Info, error) {
-	size, err := r.Seek(0, io.SeekEnd)
+// inspect authenticates all of f and reads its header. If f ends before its seal
+// and its tail is beside it, rest is what the tail adds.
+func inspect(f *os.File, ids []age.Identity) (info Info, rest []byte, err error) {
+	st, err := f.Stat()
 	if err != nil {
-		return Info{}, err
+		return Info{}, nil, err
 	}
-	if _, err := r.Seek(0, io.SeekStart); err != nil {
-		return Info{}, err
+	info.Bytes = st.Size()
+	data, err := authenticate(f, &info, ids)
+	if !errors.Is(err, ErrTruncated) {
+		return info, nil, err
 	}
-	info := Info{Bytes: size}
-	plain, payload, err := decrypt(r, size, ids)
+	info.Truncated = true
+	h, audio, offset, terr := readTail(f.Name(), ids)
+	if terr != nil {
+		return info, nil, terr
+	}
+	if len(audio) > 0 && offset <= data && data < offset+int64(len(audio)) {
+		rest = audio[data-offset:]
+		data += int64(len(rest))
+		if !info.Opened { // it ended within its first chunk, and so within its header
+			info.Header = h
+			rest = append(wavHeader(h, 0), rest...)
+		}
+	}
+	info.Duration = duration(data / 2)
+	return info, rest, fmt.Errorf("%w after %s of audio", ErrTruncated, info.Duration)
+}
+
+// authenticate reads all of f, fills info in, and returns how many bytes of
+// audio there are.
+func authenticate(f *os.File, info *Info, ids []age.Identity) (data int64, err error) {
+	plain, payload, err := decrypt(f, info.Bytes, ids)
 	if err != nil {
-		info.Truncated = errors.Is(err, ErrTruncated)
-		return info, err
+		return 0, err
 	}
-	info.Opened = true
 	in := &counter{r: plain}
-	info.Header, err = readWAV(in)
+	info.Header, _, err = readWAV(in)
 	head := in.n
 	if err == nil {
+		info.Opened = true
 		_, err = io.Copy(io.Discard, in)
-		info.Duration = duration((in.n - head) / 2)
+		data = in.n - head
+		info.Duration = duration(data / 2)
 	}
-	if err == nil {
-		return info, nil
+	switch good := in.n / chunkBytes; {
+	case err == nil:
+		return data, nil
+	case errors.Is(err, ErrFormat):
+		return 0, err
+	case in.err == nil || errors.Is(in.err, io.EOF): // all of it authenticates
+		return 0, fmt.Errorf("%w: it ends within its header", ErrFormat)
+	case in.n%chunkBytes == 0 && cutShort(payload, good):
+		return data, ErrTruncated
+	default:
+		return 0, fmt.Errorf("%w: chunk %d does not authenticate", ErrTampered, good)
 	}
-	if errors.Is(err, ErrFormat) {
-		return info, err
-	}
-	if in.err == nil || errors.Is(in.err, io.EOF) { // all of it authenticates
-		return info, fmt.Errorf("%w: it ends within its header", ErrFormat)
-	}
-	if in.n%chunkBytes == 0 && cutShort(payload, in.n/chunkBytes) {
-		info.Truncated = true
-		return info, fmt.Errorf("%w after %s of audio", ErrTruncated, info.Duration)
-	}
-	return info, fmt.Errorf("%w: chunk %d does not authenticate", ErrTampered, in.n/chunkBytes)
 }
 
 // cutShort tells whether a payload of that size, whose first good chunks
@@ -131,6 +156,9 @@ func decrypt(r io.Reader, size int64, ids []age.Identity) (plain io.Reader, payl
 		return nil, 0, fmt.Errorf("%w: none given", ErrIdentity)
 	}
 	in := bufio.NewReader(r)
+	if _, err := in.Peek(1); errors.Is(err, io.EOF) {
+		return nil, 0, fmt.Errorf("%w: it is empty", ErrTruncated)
+	}
 	head, err := age.ExtractHeader(in)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, 0, fmt.Errorf("%w: within the header", ErrTruncated)

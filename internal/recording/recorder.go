@@ -121,7 +121,7 @@ func (r *Recorder) Start(h Header, at time.Time) (*Session, error) {
 	if r.closed {
 		return nil, ErrStopped
 	}
-	out, err := newSealer(&r.o, h.ID, keys, wavHeader(h))
+	out, err := newSealer(&r.o, h, keys)
 	if err != nil {
 		return nil, err
 	}

@@ -64,6 +64,10 @@ func recoverOne(part string) (Recovered, error) {
 		ID: filepath.Base(base), Path: base + truncatedSuffix,
 		Bytes: st.Size(), LastKept: st.ModTime().UTC(),
 	}
+	os.Remove(base + tailNewSuffix) // was being written; the one before it is whole
+	if err := os.Rename(base+tailSuffix, base+truncatedTailSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return Recovered{}, diskError(err)
+	}
 	if err := os.Rename(part, rec.Path); err != nil {
 		return Recovered{}, diskError(err)
 	}

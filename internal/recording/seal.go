@@ -63,11 +63,15 @@ type sealer struct {
 	reserved int64
 	full     error // no room for another chunk
 	err      error // the file is broken
+	tail     tail
 }
 
-// newSealer makes the .part file, with age's header and plain written.
-func newSealer(o *Options, id string, keys []age.Recipient, plain []byte) (_ *sealer, err error) {
-	s := &sealer{dir: o.Dir, id: id, sum: sha256.New()}
+// newSealer makes the .part file, with age's header written and the WAV header
+// in its first chunk.
+func newSealer(o *Options, h Header, keys []age.Recipient) (_ *sealer, err error) {
+	plain := wavHeader(h, 0)
+	s := &sealer{dir: o.Dir, id: h.ID, sum: sha256.New()}
+	s.tail = tail{h: h, keys: keys, head: int64(len(plain)), buf: make([]byte, 0, tailBytes)}
 	for _, taken := range []string{s.path(sealedSuffix), s.path(truncatedSuffix)} {
 		if _, err := os.Lstat(taken); err == nil {
 			return nil, fmt.Errorf("%w: %s", ErrExists, taken)
@@ -97,7 +101,7 @@ func newSealer(o *Options, id string, keys []age.Recipient, plain []byte) (_ *se
 	if s.full != nil {
 		return nil, s.full
 	}
-	if _, err := s.enc.Write(plain); err != nil {
+	if err := s.write(plain); err != nil {
 		return nil, err
 	}
 	return s, syncDir(s.dir)
@@ -141,6 +145,11 @@ func (s *sealer) write(p []byte) error {
 	if _, err := s.enc.Write(p); err != nil {
 		return err
 	}
+	if s.tail.add(p) {
+		if err := s.writeTail(); err != nil && s.tail.failed == nil {
+			s.tail.failed = err
+		}
+	}
 	return s.full
 }
 
@@ -165,6 +174,7 @@ func (s *sealer) close() (path string, err error) {
 		suffix = truncatedSuffix
 	}
 	path = s.path(suffix)
+	s.dropTail(err == nil)
 	if rerr := os.Rename(s.path(partSuffix), path); rerr != nil {
 		return s.path(partSuffix), errors.Join(err, diskError(rerr))
 	}
@@ -174,6 +184,7 @@ func (s *sealer) close() (path string, err error) {
 // remove throws the file away.
 func (s *sealer) remove() error {
 	s.f.Close()
+	s.dropTail(true)
 	if err := os.Remove(s.path(partSuffix)); err != nil {
 		return diskError(err)
 	}

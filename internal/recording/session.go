@@ -352,6 +352,9 @@ func (s *Session) close(at time.Time, err error, under time.Duration) {
 		s.result = res
 		return
 	}
+	if lost := s.out.tail.failed; lost != nil {
+		s.r.o.Logger.Warn("a recording's tail could not be kept", "recording", s.h.ID, "err", lost)
+	}
 	path, cerr := s.out.close()
 	if cerr != nil {
 		res.Truncated = true

@@ -27,18 +27,23 @@ const (
 	infoSubject  = "ISBJ" // consent id
 	infoDate     = "ICRD" // start
 	infoLanguage = "ILNG"
-	infoComment  = "ICMT" // segment=N prompt=VERSION
+	infoComment  = "ICMT" // segment=N prompt=VERSION, and tail=BYTES in a tail
 	infoSoftware = "ISFT"
 )
 
-// wavHeader is everything before the first sample.
-func wavHeader(h Header) []byte {
+// wavHeader is everything before the first sample. A tail's says at which byte
+// of the whole recording's data its own begins; that of a whole recording is 0.
+func wavHeader(h Header, tail int64) []byte {
+	comment := fmt.Sprintf("segment=%d prompt=%s", h.Segment, h.PromptVersion)
+	if tail > 0 {
+		comment += fmt.Sprintf(" tail=%d", tail)
+	}
 	var info bytes.Buffer
 	info.WriteString("INFO")
 	for _, f := range [][2]string{
 		{infoName, h.ID}, {infoSource, h.CallID}, {infoSubject, h.ConsentID},
 		{infoDate, h.StartedAt.UTC().Format(wavTimeForm)}, {infoLanguage, h.Language},
-		{infoComment, fmt.Sprintf("segment=%d prompt=%s", h.Segment, h.PromptVersion)},
+		{infoComment, comment},
 		{infoSoftware, software},
 	} {
 		writeChunk(&info, f[0], append([]byte(f[1]), 0))
@@ -77,63 +82,62 @@ func writeChunk(b *bytes.Buffer, id string, body []byte) {
 	}
 }
 
-// readWAV reads the header of a recording and leaves r at its first sample.
-// Every error wraps ErrFormat, or is r's own.
-func readWAV(r io.Reader) (Header, error) {
-	var h Header
+// readWAV reads the header of a recording and leaves r at its first sample;
+// tail is wavHeader's. Every error wraps ErrFormat, or is r's own.
+func readWAV(r io.Reader) (h Header, tail int64, err error) {
 	var riff [12]byte
 	if _, err := io.ReadFull(r, riff[:]); err != nil {
-		return h, err
+		return h, 0, err
 	}
 	if string(riff[:4]) != "RIFF" || string(riff[8:]) != "WAVE" {
-		return h, fmt.Errorf("%w: no WAV header", ErrFormat)
+		return h, 0, fmt.Errorf("%w: no WAV header", ErrFormat)
 	}
 	format := false
-	for left := wavMaxHead; ; {
+	for left := int64(wavMaxHead); ; {
 		var head [8]byte
 		if _, err := io.ReadFull(r, head[:]); err != nil {
-			return h, err
+			return h, 0, err
 		}
-		id, n := string(head[:4]), binary.LittleEndian.Uint32(head[4:])
+		id, n := string(head[:4]), int64(binary.LittleEndian.Uint32(head[4:]))
 		if id == "data" {
 			if !format {
-				return h, fmt.Errorf("%w: data before format", ErrFormat)
+				return h, 0, fmt.Errorf("%w: data before format", ErrFormat)
 			}
-			return h, nil
+			return h, tail, nil
 		}
-		padded := int64(n) + int64(n%2)
-		if padded > int64(left) {
-			return h, fmt.Errorf("%w: a header chunk of %d bytes", ErrFormat, n)
+		padded := n + n%2
+		if padded > left {
+			return h, 0, fmt.Errorf("%w: a header chunk of %d bytes", ErrFormat, n)
 		}
-		left -= int(padded)
+		left -= padded
 		body := make([]byte, padded)
 		if _, err := io.ReadFull(r, body); err != nil {
-			return h, err
+			return h, 0, err
 		}
 		body = body[:n]
 		switch id {
 		case "fmt ":
 			if !bytes.Equal(body, wavFormat()) {
-				return h, fmt.Errorf("%w: not two channels of mu-law at %d Hz", ErrFormat, rate)
+				return h, 0, fmt.Errorf("%w: not two channels of mu-law at %d Hz", ErrFormat, rate)
 			}
 			format = true
 		case "LIST":
-			if err := readInfo(body, &h); err != nil {
-				return h, err
+			if tail, err = readInfo(body, &h); err != nil {
+				return h, 0, err
 			}
 		}
 	}
 }
 
-func readInfo(b []byte, h *Header) error {
+func readInfo(b []byte, h *Header) (tail int64, err error) {
 	if len(b) < 4 || string(b[:4]) != "INFO" {
-		return nil
+		return 0, nil
 	}
 	for b = b[4:]; len(b) >= 8; {
 		id, n := string(b[:4]), int64(binary.LittleEndian.Uint32(b[4:]))
 		b = b[8:]
 		if n > int64(len(b)) {
-			return fmt.Errorf("%w: INFO chunk runs over its list", ErrFormat)
+			return 0, fmt.Errorf("%w: INFO chunk runs over its list", ErrFormat)
 		}
 		value := string(bytes.TrimRight(b[:n], "\x00"))
 		b = b[min(n+n%2, int64(len(b))):]
@@ -149,24 +153,32 @@ func readInfo(b []byte, h *Header) error {
 		case infoDate:
 			at, err := time.Parse(wavTimeForm, value)
 			if err != nil {
-				return fmt.Errorf("%w: start time is not RFC 3339", ErrFormat)
+				return 0, fmt.Errorf("%w: start time is not RFC 3339", ErrFormat)
 			}
 			h.StartedAt = at.UTC()
 		case infoComment:
-			for word := range strings.FieldsSeq(value) {
-				k, v, _ := strings.Cut(word, "=")
-				switch k {
-				case "segment":
-					n, err := strconv.Atoi(v)
-					if err != nil {
-						return fmt.Errorf("%w: segment is not a number", ErrFormat)
-					}
-					h.Segment = n
-				case "prompt":
-					h.PromptVersion = v
-				}
+			if tail, err = readComment(value, h); err != nil {
+				return 0, err
 			}
 		}
 	}
-	return nil
+	return tail, nil
+}
+
+func readComment(s string, h *Header) (tail int64, err error) {
+	for word := range strings.FieldsSeq(s) {
+		k, v, _ := strings.Cut(word, "=")
+		switch k {
+		case "segment":
+			h.Segment, err = strconv.Atoi(v)
+		case "tail":
+			tail, err = strconv.ParseInt(v, 10, 62)
+		case "prompt":
+			h.PromptVersion = v
+		}
+		if err != nil || tail < 0 {
+			return 0, fmt.Errorf("%w: %s is not a count", ErrFormat, k)
+		}
+	}
+	return tail, nil
 }
