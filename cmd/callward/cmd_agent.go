@@ -59,7 +59,7 @@ func agentAddCommand(m *Main) *cobra.Command {
 	f.StringVar(&a.State, "state", "", "US state the agent works in, such as NY; unknown counts as all-party consent")
 	f.StringSliceVar(&a.Languages, "language", nil, "language the agent speaks, such as en; may be repeated")
 	f.BoolVar(&a.RecordingConsent, "recording-consent", false, "the agent has agreed to be recorded at work")
-	f.StringVar(&hired, "hired", "", "day of hire, YYYY-MM-DD")
+	f.StringVar(&hired, "hired", "", "day of hire, YYYY-MM-DD; needed for a new agent")
 	return cmd
 }
 
@@ -96,6 +96,8 @@ func mergeAgent(cmd *cobra.Command, on *storage.Agent, a storage.Agent, hired st
 		return usage("an agent needs a name: give --name")
 	case !pjsip.MatchString(on.Endpoint):
 		return usage("an agent needs an endpoint: give --endpoint PJSIP/name")
+	case on.HiredAt.IsZero():
+		return usage("training counts from the day of hire: give --hired YYYY-MM-DD")
 	case on.State != "" && !stateCode.MatchString(on.State):
 		return usage("--state %q is not a US state: give two capital letters, such as NY", on.State)
 	}
@@ -231,6 +233,12 @@ func agentTrainCommand(m *Main) *cobra.Command {
 					}
 				}
 				record.CompletedAt = record.CompletedAt.UTC().Truncate(time.Millisecond)
+				if record.ExpiresAt.IsZero() {
+					record.ExpiresAt = record.CompletedAt.AddDate(0, 0, 365)
+				}
+				if !record.ExpiresAt.After(record.CompletedAt) {
+					return usage("--expires %s is not after the training: give a later day", expires)
+				}
 				return m.changeAgent(ctx, store, storage.AgentID(args[0]), false, "agent.train", func(a *storage.Agent) error {
 					if !slices.ContainsFunc(a.Trainings, func(on storage.Training) bool {
 						return on.Course == record.Course && on.PolicyVersion == record.PolicyVersion && on.CompletedAt.Equal(record.CompletedAt)
@@ -246,7 +254,7 @@ func agentTrainCommand(m *Main) *cobra.Command {
 	f.StringVar(&t.Course, "course", "hipaa", "the course")
 	f.StringVar(&t.PolicyVersion, "version", "", "version of the material (default policy.training_version)")
 	f.StringVar(&completed, "completed", "", "day it was passed, YYYY-MM-DD (default now)")
-	f.StringVar(&expires, "expires", "", "day it ends, YYYY-MM-DD (default as policy says)")
+	f.StringVar(&expires, "expires", "", "day it ends, YYYY-MM-DD (default 365 days after it was passed)")
 	return cmd
 }
 

@@ -17,7 +17,7 @@ func auditCommand(m *Main) *cobra.Command {
 		Use:   "audit",
 		Short: "List, verify and sign the audit log",
 	}
-	cmd.AddCommand(auditListCommand(m))
+	cmd.AddCommand(auditListCommand(m), auditVerifyCommand(m), auditCheckpointCommand(m))
 	return cmd
 }
 

@@ -41,6 +41,9 @@ good too.`,
 				_, err := m.Stdout.Write(config.Sample())
 				return err
 			}
+			if o.OfficerIdentity != "" && len(o.Recipients) > 0 {
+				return usage("--officer-identity makes a new identity, --recipient names an existing one: give one of them")
+			}
 			o.Values = map[string]string{}
 			for key, value := range map[string]string{
 				"organisation.name":            name,
@@ -90,7 +93,6 @@ good too.`,
 	f.StringArrayVar(&o.Recipients, "recipient", nil, "public key (age1...) that may open recordings; may be repeated")
 	f.BoolVar(&printSample, "print-sample", false, "print the annotated sample configuration and do nothing else")
 	f.BoolVar(&asJSON, "json", false, "print as JSON")
-	cmd.MarkFlagsMutuallyExclusive("officer-identity", "recipient")
 	return cmd
 }
 

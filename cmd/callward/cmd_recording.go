@@ -93,13 +93,20 @@ audit log says who opened it. A FILE (a path, with a / in it) needs no site: the
 			if f, ok := m.Stdout.(*os.File); ok && out == "" && term.IsTerminal(int(f.Fd())) {
 				return usage("sound does not go to a terminal: pipe it into a player, or give --out FILE")
 			}
-			path := args[0]
-			if !isPath(path) {
-				if path, err = m.recordingPath(cmd, args[0]); err != nil {
+			if isPath(args[0]) {
+				return m.openRecording(args[0], ids, out)
+			}
+			r, err := m.aboutToOpen(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			// A file that was sealed has its hash on file: only that tells a cut end from an altered one.
+			if !r.SHA256.IsZero() {
+				if _, err := recording.Verify(r.Path, r.SHA256, nil); err != nil {
 					return err
 				}
 			}
-			return m.openRecording(path, ids, out)
+			return m.openRecording(r.Path, ids, out)
 		},
 	}
 	cmd.Flags().StringVar(&identity, "identity", "", "file of the identity that opens it")
@@ -109,11 +116,11 @@ audit log says who opened it. A FILE (a path, with a / in it) needs no site: the
 
 func isPath(arg string) bool { return strings.ContainsRune(arg, '/') }
 
-// recordingPath finds a recording of the site and writes down that it is about to be opened.
-func (m *Main) recordingPath(cmd *cobra.Command, id string) (path string, err error) {
+// aboutToOpen finds a recording of the site and writes down that it is about to be opened.
+func (m *Main) aboutToOpen(cmd *cobra.Command, id string) (r storage.Recording, err error) {
 	err = m.withStore(cmd, func(ctx context.Context, _ *config.Config, store storage.Store) error {
 		return store.Update(ctx, func(tx storage.Tx) error {
-			r, err := tx.Recording(id)
+			r, err = tx.Recording(id)
 			if errors.Is(err, storage.ErrNotFound) {
 				return noRecording(id)
 			}
@@ -121,42 +128,41 @@ func (m *Main) recordingPath(cmd *cobra.Command, id string) (path string, err er
 				return err
 			}
 			if r.Path == "" || r.Status == storage.RecordingDiscarded || r.Status == storage.RecordingDisposed {
-				return fmt.Errorf("recording %s was %s: there is no file to open", id, r.Status)
+				return fmt.Errorf("recording %s is %s: there is no file to open", id, r.Status)
 			}
-			path = r.Path
 			_, err = tx.Audit(storage.Entry{Actor: actor(), Call: r.CallID, Patient: r.Patient, Action: "recording.open",
 				Outcome: storage.OutcomeEvent, Detail: map[string]string{"recording": r.ID, "status": string(r.Status)}})
 			return err
 		})
 	})
-	return path, err
+	return r, err
 }
 
 func noRecording(id string) error {
 	return fmt.Errorf("there is no recording %q: ids are in \"callward recording list\"; for a file give its path, with a / in it", id)
 }
 
-func (m *Main) openRecording(path string, ids []age.Identity, out string) (err error) {
-	w := m.Stdout
-	if out != "" {
-		f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if errors.Is(err, os.ErrExist) {
-			return fmt.Errorf("%s exists and is not overwritten: name another file", out)
-		}
-		if err != nil {
-			return err
-		}
-		w = f
-		defer func() {
-			if closeErr := f.Close(); err == nil || errors.Is(err, recording.ErrTruncated) {
-				err = errors.Join(err, closeErr)
-				return
-			}
-			os.Remove(out)
-		}()
+func (m *Main) openRecording(path string, ids []age.Identity, out string) error {
+	if out == "" {
+		return m.decrypt(path, ids, m.Stdout)
 	}
+	f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s exists and is not overwritten: name another file", out)
+	}
+	if err != nil {
+		return err
+	}
+	err = errors.Join(m.decrypt(path, ids, f), f.Close())
+	if err != nil && !errors.Is(err, recording.ErrTruncated) {
+		return errors.Join(err, os.Remove(out))
+	}
+	return err
+}
+
+func (m *Main) decrypt(path string, ids []age.Identity, w io.Writer) error {
 	info, err := recording.Open(path, ids, w)
-	if err == nil || errors.Is(err, recording.ErrTruncated) {
+	if info.Opened {
 		fmt.Fprintf(m.Stderr, "recording %s of call %s, started %s, %s\n", info.ID, info.CallID,
 			info.StartedAt.UTC().Format(time.RFC3339), info.Duration.Round(time.Millisecond))
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	asteriskconfig "github.com/callward/callward/asterisk-config"
+	"github.com/callward/callward/internal/audit"
 	"github.com/callward/callward/internal/config"
 	"github.com/callward/callward/internal/prompts"
 	"github.com/callward/callward/internal/recording"
@@ -85,20 +85,39 @@ func (d *doctor) dataKeyset(c *config.Config) {
 // auditKeys checks that the two halves of the checkpoint key belong together.
 func (d *doctor) auditKeys(c *config.Config) {
 	const check = "audit keys"
-	signer, verifier, err := auditKeys(c)
+	signer, err := audit.LoadSigner(c.Keys.AuditKey())
 	if err != nil {
 		d.failAll(check, err)
 		return
 	}
-	signed, err := note.Sign(&note.Note{Text: "doctor\n"}, signer)
-	if err == nil {
-		_, err = note.Open(signed, note.VerifierList(verifier))
-	}
+	public, err := audit.LoadVerifierKey(c.Keys.AuditPub())
 	if err != nil {
+		d.failAll(check, err)
+		return
+	}
+	if err := belongTogether(signer, public); err != nil {
 		d.fail(check, c.Keys.AuditKey()+" and "+c.Keys.AuditPub()+" do not belong together", "restore both from where keys are kept")
 		return
 	}
-	d.ok(check, "%s verifies what audit.key signs", verifier.Name())
+	d.ok(check, "%s verifies what audit.key signs", signer.Name())
+}
+
+// belongTogether signs something and opens it with the public keys, one a line.
+func belongTogether(signer note.Signer, public string) error {
+	signed, err := note.Sign(&note.Note{Text: "doctor\n"}, signer)
+	if err != nil {
+		return err
+	}
+	var known []note.Verifier
+	for line := range strings.FieldsSeq(public) {
+		v, err := note.NewVerifier(line)
+		if err != nil {
+			return err
+		}
+		known = append(known, v)
+	}
+	_, err = note.Open(signed, note.VerifierList(known...))
+	return err
 }
 
 func (d *doctor) recipients(c *config.Config) {
@@ -245,33 +264,6 @@ func (d *doctor) prompts(c *config.Config) {
 		return
 	}
 	d.ok("prompts", "%d of %d are rendered; %s makes the others when serve starts", ready, all, program)
-}
-
-// auditKeys reads the two halves of the key of checkpoints.
-func auditKeys(c *config.Config) (note.Signer, note.Verifier, error) {
-	secret, err := readSecret(c.Keys.AuditKey())
-	if err != nil {
-		return nil, nil, err
-	}
-	signer, err := note.NewSigner(secret)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s is not a signing key: restore it from where keys are kept", c.Keys.AuditKey())
-	}
-	verifier, err := readVerifier(c.Keys.AuditPub())
-	return signer, verifier, err
-}
-
-// readVerifier reads a public key of checkpoints.
-func readVerifier(path string) (note.Verifier, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("key %s cannot be read: give the audit.pub of the site: %w", path, errors.Unwrap(err))
-	}
-	verifier, err := note.NewVerifier(string(bytes.TrimSpace(data)))
-	if err != nil {
-		return nil, fmt.Errorf("%s is not a key that verifies checkpoints: give the audit.pub of the site", path)
-	}
-	return verifier, nil
 }
 
 // readSecret reads a one-line secret that nobody else can read.

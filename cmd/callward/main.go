@@ -65,9 +65,15 @@ func (m *Main) Run(ctx context.Context, args []string) int {
 	root.SetErr(m.Stderr)
 	err := root.ExecuteContext(ctx)
 	var code exitError
+	var mistakes config.Errors
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &mistakes):
+		for _, one := range mistakes {
+			fmt.Fprintln(m.Stderr, "callward:", one)
+		}
+		return exitUsage
 	case errors.As(err, &code):
 		if code.err != nil {
 			fmt.Fprintln(m.Stderr, "callward:", code.err)
@@ -76,13 +82,6 @@ func (m *Main) Run(ctx context.Context, args []string) int {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(m.Stderr, "callward: interrupted")
 		return exitInterrupted
-	}
-	var mistakes config.Errors
-	if errors.As(err, &mistakes) {
-		for _, one := range mistakes {
-			fmt.Fprintln(m.Stderr, "callward:", one)
-		}
-		return exitUsage
 	}
 	fmt.Fprintln(m.Stderr, "callward:", err)
 	return exitFail
