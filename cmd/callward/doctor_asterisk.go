@@ -134,17 +134,22 @@ func (d *doctor) recorders(ctx context.Context, client *ari.Client) {
 		d.fail("recorders", "loaded modules write calls to plain files: "+strings.Join(loaded, ", "), "noload them in modules.conf and restart Asterisk")
 		return
 	}
+	// With a plain file where the folder should be, Asterisk cannot list it, and cannot record into it.
 	stored, err := client.Recordings.ListStored(ctx)
-	if err != nil {
+	var refused *ari.Error
+	switch {
+	case errors.As(err, &refused) && refused.Status == 500:
+		d.ok("recorders", "none among %d modules, and there is no folder to record into", len(modules))
+	case err != nil:
 		d.failAll("recorders", err)
-		return
+	case len(stored) > 0:
+		d.fail("recorders", fmt.Sprintf("Asterisk holds %d recordings of its own, unsealed", len(stored)), "have the compliance officer deal with them, then "+plainFile)
+	default:
+		d.fail("recorders", "Asterisk has a folder to record into", plainFile)
 	}
-	if len(stored) > 0 {
-		d.fail("recorders", fmt.Sprintf("Asterisk holds %d recordings of its own, unsealed", len(stored)), "have the compliance officer deal with them, then put a plain empty file in place of the folder recording in its spool")
-		return
-	}
-	d.ok("recorders", "none among %d modules", len(modules))
 }
+
+const plainFile = "put a plain empty file in place of the folder recording in Asterisk's spool"
 
 // endpoints finds phones that may send sound in the clear.
 func (d *doctor) endpoints(ctx context.Context, client *ari.Client) {

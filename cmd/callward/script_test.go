@@ -134,7 +134,8 @@ func seed(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 }
 
-// scriptedAsterisk answers ARI requests from files: GET /ari/asterisk/info from DIR/asterisk/info.json.
+// scriptedAsterisk answers ARI requests from files: GET /ari/asterisk/info from DIR/asterisk/info.json, or
+// with 500 where there is a DIR/asterisk/info.500.
 // It writes its certificate to ./asterisk.pem and its address into the environment.
 func scriptedAsterisk(ts *testscript.TestScript, neg bool, args []string) {
 	dir := os.DirFS(ts.MkAbs(args[0]))
@@ -145,7 +146,12 @@ func scriptedAsterisk(ts *testscript.TestScript, neg bool, args []string) {
 			http.Error(w, `{"message":"Authentication required"}`, http.StatusUnauthorized)
 			return
 		}
-		data, err := fs.ReadFile(dir, strings.TrimPrefix(r.URL.Path, "/ari/")+".json")
+		name := strings.TrimPrefix(r.URL.Path, "/ari/")
+		if _, err := fs.Stat(dir, name+".500"); err == nil {
+			http.Error(w, `{"message":"Allocation failed"}`, http.StatusInternalServerError)
+			return
+		}
+		data, err := fs.ReadFile(dir, name+".json")
 		if err != nil {
 			http.Error(w, `{"message":"Not found"}`, http.StatusNotFound)
 			return
