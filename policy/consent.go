@@ -7,7 +7,8 @@ type stance uint8
 
 const (
 	stanceBroken  stance = iota // an answer is incomplete or contradictory
-	stanceRefused               // no, hung up, withdrawn, or asked often enough
+	stanceRefused               // no, hung up, or withdrawn
+	stanceSpent                 // silent or unclear as often as it is asked
 	stanceUnasked               // never validly asked
 	stanceAskMore               // silent or unclear, and may be asked again
 	stanceYes
@@ -52,10 +53,7 @@ func (p *Party) standing(params *Params, f *RecordingFacts) standing {
 		}
 	}
 	if s.stance == stanceAskMore && asked >= params.ConsentPrompts {
-		s.stance = stanceRefused
-		if s.noticed && params.NoticeSuffices {
-			s.stance = stanceAskMore // asked often enough, but never said no
-		}
+		s.stance = stanceSpent
 	}
 	if p.Withdrawn != No && (s.stance != stanceYes || !s.at.After(p.WithdrawnAt) || p.WithdrawnAt.IsZero()) {
 		s.stance = stanceRefused
@@ -170,7 +168,7 @@ func (f *RecordingFacts) consents(p *Params, staffToo bool) verdict {
 		case s.stance == stanceYes:
 			yes++
 			continue
-		case s.stance == stanceAskMore && !strict && s.noticed:
+		case (s.stance == stanceAskMore || s.stance == stanceSpent) && !strict && s.noticed:
 			continue
 		case s.stance == stanceUnasked:
 			v.cure = append(v.cure, Remedy{Kind: RemedyAskConsent, Party: party.ID})
