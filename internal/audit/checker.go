@@ -15,12 +15,16 @@ type hashed struct {
 	sqlite.AuditRow
 	leaf tlog.Hash
 	says int64 // the number inside the leaf; 0 if it is not a leaf
+	sums [2]uint64
 }
 
-func hash(r sqlite.AuditRow) hashed {
-	h := hashed{AuditRow: r, leaf: tlog.RecordHash(r.Leaf)}
-	if n, _, err := auditlog.Decode(r.Leaf); err == nil {
+// hash is what a worker does; buf is its own to use again.
+func hash(r sqlite.AuditRow, buf *[]byte) hashed {
+	*buf = append((*buf)[:0], r.Leaf...)
+	h := hashed{AuditRow: r, leaf: tlog.RecordHash(*buf)}
+	if n, call, patient, err := auditlog.Check(r.Leaf); err == nil {
 		h.says = n
+		h.sums = [2]uint64{indexSum(r.Number, call), indexSum(r.Number, string(patient))}
 	}
 	return h
 }
@@ -36,6 +40,7 @@ type checker struct {
 	node  [63]tlog.Hash // node[l] counts if bit l of size is set
 	known uint64        // bit l: node[l] is known
 	found int64         // the highest number a finding was about
+	sums  [2]uint64     // of what the indexes must hold; see indexSum
 }
 
 func (c *checker) problem(p Problem) {
@@ -50,6 +55,9 @@ func (c *checker) row(r hashed) {
 		return
 	}
 	c.report.Entries++
+	for i, sum := range r.sums {
+		c.sums[i] += sum
+	}
 	if r.Number > c.size+1 {
 		c.skip(r.Number - 1)
 	}

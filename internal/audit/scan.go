@@ -53,10 +53,11 @@ func scan(ctx context.Context, r *sqlite.AuditReader, c *checker) error {
 	})
 	for range workers {
 		g.Go(func() error {
+			var buf []byte
 			for k := range work {
 				out := make([]hashed, len(k.rows))
 				for i, row := range k.rows {
-					out[i] = hash(row)
+					out[i] = hash(row, &buf)
 				}
 				k.hashed <- out
 			}

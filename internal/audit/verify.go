@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/callward/callward/storage/sqlite"
 )
@@ -27,7 +28,7 @@ const (
 	Rewritten     Kind = "rewritten"      // consistent in itself, but not what was signed
 	Truncated     Kind = "truncated"      // more entries were signed than are there
 	BadCheckpoint Kind = "bad_checkpoint" // a checkpoint that is not signed by the key
-	Damaged       Kind = "damaged"        // SQLite finds the file damaged
+	Damaged       Kind = "damaged"        // an index would leave entries out of a list
 )
 
 // Problem is one finding. From and To are entry numbers, both included; 0 if
@@ -102,12 +103,17 @@ func Verify(ctx context.Context, dbPath, checkpointFile, verifierKey string) (Re
 		}
 		outside = append(outside, c)
 	}
-	r, err := sqlite.OpenAudit(ctx, dbPath)
+	log, err := sqlite.OpenAudit(ctx, dbPath)
 	if err != nil {
 		return Report{}, err
 	}
-	defer func() { _ = r.Close() }()
-	return verify(ctx, r, outside, known)
+	defer func() { _ = log.Close() }()
+	index, err := sqlite.OpenAudit(ctx, dbPath) // read at the same time
+	if err != nil {
+		return Report{}, err
+	}
+	defer func() { _ = index.Close() }()
+	return verify(ctx, log, index, outside, known)
 }
 
 func readCheckpoint(path string, known note.Verifiers) (Checkpoint, error) {
@@ -122,25 +128,27 @@ func readCheckpoint(path string, known note.Verifiers) (Checkpoint, error) {
 	return c, nil
 }
 
-func verify(ctx context.Context, r *sqlite.AuditReader, outside []Checkpoint, known note.Verifiers) (Report, error) {
+func verify(ctx context.Context, log, index *sqlite.AuditReader, outside []Checkpoint, known note.Verifiers) (Report, error) {
 	var report Report
-	points, err := trusted(r, outside, known, &report)
+	points, err := trusted(log, outside, known, &report)
 	if err != nil {
 		return report, err
 	}
 	c := &checker{report: &report, points: points}
 	c.anchors()
-	if err := scan(ctx, r, c); err != nil {
+	var sums [2]uint64
+	var indexErr error
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return scan(ctx, log, c) })
+	g.Go(func() error {
+		sums, indexErr = indexSums(ctx, index, log.Last())
+		return context.Cause(ctx)
+	})
+	if err := g.Wait(); err != nil {
 		return report, err
 	}
 	c.finish()
-	damage, err := r.Damage()
-	if err != nil {
-		damage = append(damage, err.Error())
-	}
-	for _, d := range damage {
-		report.add(Problem{Kind: Damaged, Detail: d})
-	}
+	c.indexes(sums, indexErr)
 	return report, nil
 }
 

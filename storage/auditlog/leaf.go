@@ -1,12 +1,12 @@
 package auditlog
 
 import (
-	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/callward/callward/storage"
@@ -31,7 +31,7 @@ func Append(dst []byte, n int64, e storage.Entry) ([]byte, error) {
 		w.fail("number")
 	}
 	at := e.At.UTC()
-	if y := at.Year(); e.At.IsZero() || y < 1 || y > 9999 {
+	if y := at.Year(); y < 1 || y > 9999 || at.Truncate(time.Millisecond).IsZero() {
 		w.fail("at")
 	}
 	if e.Actor == "" {
@@ -138,22 +138,29 @@ func (w *writer) detail(m map[string]string) {
 
 func plain(c byte) bool { return c >= 0x20 && c <= 0x7e && c != '"' && c != '\\' }
 
-// Number reads only the entry number of a leaf, which it does not otherwise
-// check. Errors: ErrLeaf.
-func Number(leaf []byte) (int64, error) {
-	r := reader{b: leaf}
-	r.want(`{"v":1,"n":`)
-	n := r.number()
-	if r.bad {
-		return 0, ErrLeaf
+// Decode reads a leaf. It accepts exactly the texts Append writes. Errors:
+// ErrLeaf.
+func Decode(leaf string) (n int64, e storage.Entry, err error) {
+	r := reader{s: leaf}
+	if n = r.entry(&e, false); r.bad {
+		return 0, storage.Entry{}, ErrLeaf
 	}
-	return n, nil
+	return n, e, nil
 }
 
-// Decode reads a leaf. It accepts exactly the bytes Append writes. Errors:
-// ErrLeaf.
-func Decode(leaf []byte) (n int64, e storage.Entry, err error) {
-	r := reader{b: leaf}
+// Check reads a leaf as strictly as Decode, but keeps only what names it.
+// Errors: ErrLeaf.
+func Check(leaf string) (n int64, call string, patient storage.PatientID, err error) {
+	r := reader{s: leaf}
+	var e storage.Entry
+	if n = r.entry(&e, true); r.bad {
+		return 0, "", "", ErrLeaf
+	}
+	return n, e.Call, e.Patient, nil
+}
+
+// entry reads a whole leaf; without rules and detail if brief.
+func (r *reader) entry(e *storage.Entry, brief bool) (n int64) {
 	r.want(`{"v":1,"n":`)
 	n = r.number()
 	r.want(`,"at":`)
@@ -174,11 +181,14 @@ func Decode(leaf []byte) (n int64, e storage.Entry, err error) {
 		r.bad = true
 	}
 	r.want(`,"rules":[`)
-	for !r.bad && !r.skip(`]`) {
-		if len(e.Rules) > 0 {
+	for i := 0; !r.bad && !r.skip(`]`); i++ {
+		if i > 0 {
 			r.want(`,`)
 		}
-		e.Rules = append(e.Rules, r.text(1))
+		rule := r.text(1)
+		if r.bad = r.bad || i >= MaxItems; !brief {
+			e.Rules = append(e.Rules, rule)
+		}
 	}
 	r.want(`,"profile":`)
 	e.Profile = r.text(0)
@@ -186,104 +196,123 @@ func Decode(leaf []byte) (n int64, e storage.Entry, err error) {
 	e.FactsHash = r.digest()
 	r.want(`,"detail":{`)
 	last := ""
-	for !r.bad && !r.skip(`}`) {
-		if len(e.Detail) > 0 {
+	for i := 0; !r.bad && !r.skip(`}`); i++ {
+		if i > 0 {
 			r.want(`,`)
 		}
 		k := r.text(1)
 		r.want(`:`)
 		v := r.text(0)
-		if k <= last {
-			r.bad = true
-		}
+		r.bad = r.bad || k <= last || i >= MaxItems
 		last = k
+		if brief {
+			continue
+		}
 		if e.Detail == nil {
 			e.Detail = make(map[string]string, 4)
 		}
 		e.Detail[k] = v
 	}
 	r.want(`}`)
-	if r.bad || len(r.b) > 0 || len(e.Rules) > MaxItems || len(e.Detail) > MaxItems {
-		return 0, storage.Entry{}, ErrLeaf
-	}
-	return n, e, nil
+	r.bad = r.bad || r.s != ""
+	return n
 }
 
+// reader takes a leaf apart from its front. Texts it returns share the leaf's
+// memory.
 type reader struct {
-	b   []byte
+	s   string
 	bad bool
 }
 
-func (r *reader) skip(s string) bool {
-	if len(r.b) < len(s) || string(r.b[:len(s)]) != s {
-		return false
+func (r *reader) skip(token string) bool {
+	rest, ok := strings.CutPrefix(r.s, token)
+	if ok {
+		r.s = rest
 	}
-	r.b = r.b[len(s):]
-	return true
+	return ok
 }
 
-func (r *reader) want(s string) {
-	if !r.skip(s) {
-		r.bad = true
-		r.b = nil
+func (r *reader) want(token string) {
+	if !r.skip(token) {
+		r.bad, r.s = true, ""
 	}
 }
 
 func (r *reader) number() int64 {
 	i := 0
-	for i < len(r.b) && r.b[i] >= '0' && r.b[i] <= '9' {
+	for i < len(r.s) && r.s[i] >= '0' && r.s[i] <= '9' {
 		i++
 	}
-	n, err := strconv.ParseInt(string(r.b[:i]), 10, 64)
-	if err != nil || n < 1 || r.b[0] == '0' {
+	n, err := strconv.ParseInt(r.s[:i], 10, 64)
+	if err != nil || n < 1 || r.s[0] == '0' {
 		r.bad = true
 		return 0
 	}
-	r.b = r.b[i:]
+	r.s = r.s[i:]
 	return n
 }
 
-func (r *reader) raw(min int) []byte {
+func (r *reader) text(min int) string {
 	r.want(`"`)
-	end := bytes.IndexByte(r.b, '"')
+	end := strings.IndexByte(r.s, '"')
 	if end < min || end > MaxText {
 		r.bad = true
-		return nil
+		return ""
 	}
-	s := r.b[:end]
-	for _, c := range s {
-		if !plain(c) {
+	s := r.s[:end]
+	for i := range len(s) {
+		if !plain(s[i]) {
 			r.bad = true
-			return nil
+			return ""
 		}
 	}
-	r.b = r.b[end+1:]
+	r.s = r.s[end+1:]
 	return s
 }
 
-func (r *reader) text(min int) string { return string(r.raw(min)) }
-
+// instant reads what timeForm writes, and nothing that time.Date would have to
+// put right.
 func (r *reader) instant() time.Time {
-	s := r.raw(1)
-	var room [len(timeForm)]byte
-	t, err := time.Parse(timeForm, string(s))
-	if err != nil || t.IsZero() || !bytes.Equal(t.AppendFormat(room[:0], timeForm), s) {
+	s := r.text(len(timeForm))
+	if len(s) != len(timeForm) {
 		r.bad = true
 		return time.Time{}
+	}
+	for i, c := range []byte("0000-00-00T00:00:00.000Z") {
+		if c != '0' && s[i] != c {
+			r.bad = true
+		}
+	}
+	part := func(from, to int) (n int) {
+		for _, c := range []byte(s[from:to]) {
+			if c < '0' || c > '9' {
+				r.bad = true
+			}
+			n = 10*n + int(c-'0')
+		}
+		return n
+	}
+	year, month, day := part(0, 4), time.Month(part(5, 7)), part(8, 10)
+	hour, minute, second, milli := part(11, 13), part(14, 16), part(17, 19), part(20, 23)
+	t := time.Date(year, month, day, hour, minute, second, milli*int(time.Millisecond), time.UTC)
+	y, m, d := t.Date()
+	if y != year || m != month || d != day || hour > 23 || minute > 59 || second > 59 || year < 1 || t.IsZero() {
+		r.bad = true
 	}
 	return t
 }
 
 func (r *reader) digest() (d storage.Digest) {
-	s := r.raw(0)
-	if len(s) == 0 {
+	s := r.text(0)
+	if s == "" {
 		return d
 	}
-	if len(s) != hex.EncodedLen(len(d)) || !bytes.Equal(s, bytes.ToLower(s)) {
+	if len(s) != hex.EncodedLen(len(d)) || strings.ContainsAny(s, "ABCDEF") {
 		r.bad = true
 		return d
 	}
-	if _, err := hex.Decode(d[:], s); err != nil || d.IsZero() {
+	if _, err := hex.Decode(d[:], []byte(s)); err != nil || d.IsZero() {
 		r.bad = true
 	}
 	return d

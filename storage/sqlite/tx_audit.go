@@ -96,7 +96,7 @@ func entries(c *conn, f storage.EntryFilter) ([]storage.StoredEntry, error) {
 		if err := r.Scan(&row, &leaf); err != nil {
 			return classify(err)
 		}
-		n, e, err := auditlog.Decode([]byte(leaf))
+		n, e, err := auditlog.Decode(leaf)
 		if err != nil || n != row {
 			return fmt.Errorf("%w: audit entry %d is damaged: run callward audit verify", storage.ErrUnavailable, row)
 		}
@@ -134,7 +134,7 @@ func (t *tx) EntryFacts(n int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, e, err := auditlog.Decode([]byte(leaf))
+	_, e, err := auditlog.Decode(leaf)
 	if err != nil || len(salted) < factsSalt || sha256.Sum256(salted) != e.FactsHash {
 		return nil, fmt.Errorf("%w: facts of audit entry %d do not match its hash", storage.ErrSealed, n)
 	}
