@@ -182,7 +182,7 @@ func (m *Main) eachRequest(cmd *cobra.Command, args []string, profile string, do
 		defer f.Close()
 		name, in = args[0], f
 	}
-	lines := &lineCounter{r: in}
+	lines := &lineCounter{r: interruptible(cmd.Context(), in)}
 	dec := json.NewDecoder(lines)
 	for n := 0; ; n++ {
 		if err := cmd.Context().Err(); err != nil {
@@ -192,6 +192,8 @@ func (m *Main) eachRequest(cmd *cobra.Command, args []string, profile string, do
 		start := dec.InputOffset()
 		err := dec.Decode(&raw)
 		switch {
+		case cmd.Context().Err() != nil:
+			return cmd.Context().Err()
 		case errors.Is(err, io.EOF) && n > 0:
 			return nil
 		case errors.Is(err, io.EOF):
