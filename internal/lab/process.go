@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // process is a child that never outlives us.
@@ -52,6 +55,11 @@ func startProcess(ctx context.Context, argv, env []string, logFile string) (*pro
 		return nil, fmt.Errorf("lab: start %s: %w", argv[0], err)
 	}
 	p.pid = cmd.Process.Pid
+	// A core file would be memory on disk: no crash of this one writes any.
+	if err := unix.Prlimit(p.pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil); err != nil && !errors.Is(err, unix.ESRCH) {
+		p.kill()
+		return nil, fmt.Errorf("lab: forbid core files: %w", err)
+	}
 	return p, nil
 }
 
