@@ -178,7 +178,7 @@ func TestTracksStayTogetherForHours(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, j := play(t, 3*time.Hour, 7, [2]sender{tc.a, tc.b}, span{0, tc.settle})
+			s, j := play(t, longCall, 7, [2]sender{tc.a, tc.b}, span{0, tc.settle})
 			assert.LessOrEqual(t, j.apart, together, "at %s", j.when)
 			for i := range s.tracks {
 				assert.Zero(t, s.tracks[i].lost, "no silence for jitter or drift, track %d", i)
@@ -203,7 +203,7 @@ func TestAlignment(t *testing.T) {
 			x.ppm = rapid.Float64Range(-ppm, ppm).Draw(t, "ppm")
 			xs[i] = x
 		}
-		s, j := play(t, 5*time.Minute, rapid.Uint64().Draw(t, "seed"), xs, span{0, 45 * time.Second})
+		s, j := play(t, drawnCall, rapid.Uint64().Draw(t, "seed"), xs, span{0, 45 * time.Second})
 		if j.apart > together {
 			t.Fatalf("%s apart at %s", j.apart, j.when)
 		}

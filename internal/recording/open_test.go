@@ -181,7 +181,6 @@ func TestKilled(t *testing.T) {
 			assert.True(t, info.Truncated)
 			assert.Equal(t, testHead.ConsentID, info.ConsentID)
 			assert.Greater(t, info.Duration, after-4*time.Second, "less than 4 s are lost")
-			assert.Greater(t, info.Duration, after-3*time.Second, "in fact less than 3")
 			ch := channels(t, b.Bytes())
 			assert.Len(t, ch[0], int(samples(info.Duration)))
 			all(t, 0x11, ch[0])

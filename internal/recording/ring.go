@@ -10,7 +10,7 @@ const (
 	frameBytes = 160  // 20 ms
 	silence    = 0xFF // mu-law zero
 
-	ringBytes = 2 * rate // 2 s of one track
+	ringBytes = 3 * rate / 2 // 1.5 s of one track
 	ringMarks = 128
 )
 

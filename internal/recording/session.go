@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// gather is how many frames are handed to age at once.
+const gather = 10
+
 // watchTicks is how many looks the watchdog takes in Options.StallAfter.
 const watchTicks = 5
 
@@ -33,7 +36,8 @@ type Session struct {
 	length int64 // samples in the file
 	paused bool
 	marks  []Mark
-	frame  [2 * frameBytes]byte
+	buf    [gather * 2 * frameBytes]byte // interleaved, not yet sealed
+	n      int                           // bytes in it
 	mono   [2][frameBytes]byte
 	last   int64 // latest arrival that is in the recording
 	counts [2][watchTicks]int64
@@ -247,24 +251,36 @@ func (s *Session) drain(until int64) error {
 // write puts the timeline up to the place to into the file, whole frames only.
 func (s *Session) write(to int64) error {
 	for s.pos+frameBytes <= to {
-		if err := s.writeFrame(frameBytes); err != nil {
-			return err
+		s.writeFrame(frameBytes)
+		if s.n == len(s.buf) {
+			if err := s.flush(); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return s.flush()
 }
 
-func (s *Session) writeFrame(n int64) error {
+func (s *Session) writeFrame(n int64) {
 	a, b := s.mono[0][:n], s.mono[1][:n]
 	s.tracks[0].fill(a, s.pos)
 	s.tracks[1].fill(b, s.pos)
-	out := s.frame[:2*n]
+	out := s.buf[s.n : s.n+2*int(n)]
 	for i := range a {
 		out[2*i], out[2*i+1] = a[i], b[i]
 	}
+	s.n += len(out)
 	s.pos += n
 	s.length += n
-	return s.out.write(out)
+}
+
+func (s *Session) flush() error {
+	n := s.n
+	s.n = 0
+	if n == 0 {
+		return nil
+	}
+	return s.out.write(s.buf[:n])
 }
 
 // finish writes the timeline up to at, without what arrived later: nothing more
@@ -281,9 +297,9 @@ func (s *Session) finish(at int64) error {
 		return err
 	}
 	if rest := at - s.pos; rest > 0 {
-		return s.writeFrame(rest)
+		s.writeFrame(rest)
 	}
-	return nil
+	return s.flush()
 }
 
 // stalled looks at the last StallAfter.
@@ -341,7 +357,7 @@ func (s *Session) close(at time.Time, err error, under time.Duration) {
 		res.Overflow[i] = frames(t.q.dropped())
 		t.q.wipe()
 	}
-	clear(s.frame[:])
+	clear(s.buf[:])
 	clear(s.mono[0][:])
 	clear(s.mono[1][:])
 

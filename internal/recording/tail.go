@@ -15,21 +15,22 @@ import (
 // The tail.
 //
 // age seals 64 KiB at a time, 4.1 s of two tracks, and a killed process loses
-// the chunk it was filling. So that it loses less than 4 s, whatever the
-// instant, the first half of each chunk is also sealed by itself, into a small
-// age file beside the recording, as soon as it is there. It is a WAV stream with
+// the chunk it was filling, and what waits in the jitter window. So that it loses
+// less than 4 s, whatever the instant, the first 24 KiB (1.5 s) of each chunk are
+// also sealed by themselves, into a small age file beside the recording, as soon
+// as they are there. It is a WAV stream with
 // the recording's own header, which says at which byte of the data it belongs,
 // so it opens without us too. The next chunk's tail takes its place and the seal
 // removes it. Recover keeps it as id.truncated.tail.age, and Open puts the two
 // together.
 const (
-	tailBytes           = chunkBytes / 2
+	tailBytes           = 24 << 10
 	tailSuffix          = ".wav.age.tail"
 	tailNewSuffix       = ".wav.age.tail.new"
 	truncatedTailSuffix = ".truncated.tail.age"
 )
 
-// tail collects the first half of the chunk being filled.
+// tail collects the beginning of the chunk being filled.
 type tail struct {
 	h      Header
 	keys   []age.Recipient
