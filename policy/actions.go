@@ -92,84 +92,203 @@ func (*AnnounceAgent) Action() string { return actionAnnounceAgent }
 // Action is "JoinQueue".
 func (*JoinQueue) Action() string { return actionJoinQueue }
 
-// run decides f by the docket d; without a docket or a request it denies.
-func run[T any](action string, d *docket[T], f *T) Decision {
-	if d == nil || f == nil {
-		return noProfile(action)
+// Without a request, or a profile to decide it by, nothing is allowed; but an
+// emergency call goes through even then.
+
+func (f *PlaceCall) decide(p *Policy) Decision {
+	d := p.on().placeCall
+	if f != nil && d == nil && EmergencyNumber(f.Digits) {
+		out := defaultPolicy.placeCall.decide(f)
+		out.Profile = ""
+		return out
+	}
+	if f == nil || d == nil {
+		return noProfile(actionPlaceCall)
 	}
 	return d.decide(f)
 }
 
-func tell[T any](d *docket[T], f *T) []Finding {
-	if d == nil || f == nil {
+func (f *ConnectLeg) decide(p *Policy) Decision {
+	d := p.on().connectLeg
+	if f == nil || d == nil {
+		return noProfile(actionConnectLeg)
+	}
+	return d.decide(f)
+}
+
+func (f *KeepRecord) decide(p *Policy) Decision {
+	d := p.on().keepRecord
+	if f == nil || d == nil {
+		return noProfile(actionKeepRecord)
+	}
+	return d.decide(f)
+}
+
+func (f *StartRecording) decide(p *Policy) Decision {
+	d := p.on().startRecording
+	if f == nil || d == nil {
+		return noProfile(actionStartRecording)
+	}
+	return d.decide(&f.RecordingFacts)
+}
+
+func (f *ContinueRecording) decide(p *Policy) Decision {
+	d := p.on().continueRecording
+	if f == nil || d == nil {
+		return noProfile(actionContinueRecording)
+	}
+	return d.decide(f)
+}
+
+func (f *RouteCall) decide(p *Policy) Decision {
+	d := p.on().routeCall
+	if f == nil || d == nil {
+		return noProfile(actionRouteCall)
+	}
+	return d.decide(f)
+}
+
+func (f *Verify) decide(p *Policy) Decision {
+	d := p.on().verify
+	if f == nil || d == nil {
+		return noProfile(actionVerify)
+	}
+	return d.decide(f.try(d.params))
+}
+
+func (f *VerifyBilling) decide(p *Policy) Decision {
+	d := p.on().verifyBilling
+	if f == nil || d == nil {
+		return noProfile(actionVerifyBilling)
+	}
+	return d.decide(f.try())
+}
+
+func (f *Disclose) decide(p *Policy) Decision {
+	d := p.on().disclose
+	if f == nil || d == nil {
+		return noProfile(actionDisclose)
+	}
+	return d.decide(f)
+}
+
+func (f *Reply) decide(p *Policy) Decision {
+	d := p.on().reply
+	if f == nil || d == nil {
+		return noProfile(actionReply)
+	}
+	return d.decide(f)
+}
+
+func (f *AnnounceAgent) decide(p *Policy) Decision {
+	d := p.on().announceAgent
+	if f == nil || d == nil {
+		return noProfile(actionAnnounceAgent)
+	}
+	return d.decide(f)
+}
+
+func (f *JoinQueue) decide(p *Policy) Decision {
+	d := p.on().joinQueue
+	if f == nil || d == nil {
+		return noProfile(actionJoinQueue)
+	}
+	return d.decide(f)
+}
+
+func (f *PlaceCall) explain(p *Policy) []Finding {
+	d := p.on().placeCall
+	if f == nil || d == nil {
 		return nil
 	}
 	return d.explain(f)
 }
 
-// decide lets an emergency call through even when there is no profile.
-func (f *PlaceCall) decide(p *Policy) Decision {
-	if f != nil && p.on().placeCall == nil && EmergencyNumber(f.Digits) {
-		d := defaultPolicy.placeCall.decide(f)
-		d.Profile = ""
-		return d
+func (f *ConnectLeg) explain(p *Policy) []Finding {
+	d := p.on().connectLeg
+	if f == nil || d == nil {
+		return nil
 	}
-	return run(f.Action(), p.on().placeCall, f)
+	return d.explain(f)
 }
 
-func (f *ConnectLeg) decide(p *Policy) Decision {
-	return run(f.Action(), p.on().connectLeg, f)
+func (f *KeepRecord) explain(p *Policy) []Finding {
+	d := p.on().keepRecord
+	if f == nil || d == nil {
+		return nil
+	}
+	return d.explain(f)
 }
 
-func (f *KeepRecord) decide(p *Policy) Decision {
-	return run(f.Action(), p.on().keepRecord, f)
+func (f *StartRecording) explain(p *Policy) []Finding {
+	d := p.on().startRecording
+	if f == nil || d == nil {
+		return nil
+	}
+	return d.explain(&f.RecordingFacts)
 }
 
-func (f *StartRecording) decide(p *Policy) Decision {
-	return run(f.Action(), p.on().startRecording, f)
+func (f *ContinueRecording) explain(p *Policy) []Finding {
+	d := p.on().continueRecording
+	if f == nil || d == nil {
+		return nil
+	}
+	return d.explain(f)
 }
 
-func (f *ContinueRecording) decide(p *Policy) Decision {
-	return run(f.Action(), p.on().continueRecording, f)
+func (f *RouteCall) explain(p *Policy) []Finding {
+	d := p.on().routeCall
+	if f == nil || d == nil {
+		return nil
+	}
+	return d.explain(f)
 }
 
-func (f *RouteCall) decide(p *Policy) Decision {
-	return run(f.Action(), p.on().routeCall, f)
+func (f *Verify) explain(p *Policy) []Finding {
+	d := p.on().verify
+	if f == nil || d == nil {
+		return nil
+	}
+	return d.explain(f.try(d.params))
 }
 
-func (f *Verify) decide(p *Policy) Decision {
-	return run(f.Action(), p.on().verify, f)
+func (f *VerifyBilling) explain(p *Policy) []Finding {
+	d := p.on().verifyBilling
+	if f == nil || d == nil {
+		return nil
+	}
+	return d.explain(f.try())
 }
 
-func (f *VerifyBilling) decide(p *Policy) Decision {
-	return run(f.Action(), p.on().verifyBilling, f)
+func (f *Disclose) explain(p *Policy) []Finding {
+	d := p.on().disclose
+	if f == nil || d == nil {
+		return nil
+	}
+	return d.explain(f)
 }
 
-func (f *Disclose) decide(p *Policy) Decision {
-	return run(f.Action(), p.on().disclose, f)
+func (f *Reply) explain(p *Policy) []Finding {
+	d := p.on().reply
+	if f == nil || d == nil {
+		return nil
+	}
+	return d.explain(f)
 }
 
-func (f *Reply) decide(p *Policy) Decision {
-	return run(f.Action(), p.on().reply, f)
+func (f *AnnounceAgent) explain(p *Policy) []Finding {
+	d := p.on().announceAgent
+	if f == nil || d == nil {
+		return nil
+	}
+	return d.explain(f)
 }
 
-func (f *AnnounceAgent) decide(p *Policy) Decision {
-	return run(f.Action(), p.on().announceAgent, f)
+func (f *JoinQueue) explain(p *Policy) []Finding {
+	d := p.on().joinQueue
+	if f == nil || d == nil {
+		return nil
+	}
+	return d.explain(f)
 }
 
-func (f *JoinQueue) decide(p *Policy) Decision {
-	return run(f.Action(), p.on().joinQueue, f)
-}
-
-func (f *PlaceCall) explain(p *Policy) []Finding         { return tell(p.on().placeCall, f) }
-func (f *ConnectLeg) explain(p *Policy) []Finding        { return tell(p.on().connectLeg, f) }
-func (f *KeepRecord) explain(p *Policy) []Finding        { return tell(p.on().keepRecord, f) }
-func (f *StartRecording) explain(p *Policy) []Finding    { return tell(p.on().startRecording, f) }
-func (f *ContinueRecording) explain(p *Policy) []Finding { return tell(p.on().continueRecording, f) }
-func (f *RouteCall) explain(p *Policy) []Finding         { return tell(p.on().routeCall, f) }
-func (f *Verify) explain(p *Policy) []Finding            { return tell(p.on().verify, f) }
-func (f *VerifyBilling) explain(p *Policy) []Finding     { return tell(p.on().verifyBilling, f) }
-func (f *Disclose) explain(p *Policy) []Finding          { return tell(p.on().disclose, f) }
-func (f *Reply) explain(p *Policy) []Finding             { return tell(p.on().reply, f) }
-func (f *AnnounceAgent) explain(p *Policy) []Finding     { return tell(p.on().announceAgent, f) }
-func (f *JoinQueue) explain(p *Policy) []Finding         { return tell(p.on().joinQueue, f) }

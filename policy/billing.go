@@ -2,7 +2,7 @@ package policy
 
 import "time"
 
-func completeBilling(p *Params, f *VerifyBilling) verdict {
+func completeBilling(p *Params, f triedBilling) verdict {
 	var g gaps
 	g.need(!f.At.IsZero(), "at")
 	g.need(f.CallID != "", "call_id")
@@ -79,7 +79,15 @@ const (
 	extraNone   // nothing on file to answer with
 )
 
-func (f *VerifyBilling) extra() extra {
+// triedBilling is a try with what its answer comes to.
+type triedBilling struct {
+	*VerifyBilling
+	extra extra
+}
+
+func (f *VerifyBilling) try() triedBilling { return triedBilling{f, f.weigh()} }
+
+func (f *VerifyBilling) weigh() extra {
 	latest, invoices, matches := f.latestService(), false, false
 	for i := range f.Invoices {
 		if f.Invoices[i].good() {
@@ -111,8 +119,8 @@ func (f *VerifyBilling) lastVisitUsed() bool {
 	return false
 }
 
-func (f *VerifyBilling) fails(p *Params) bool {
-	switch f.extra() {
+func (f triedBilling) fails(p *Params) bool {
+	switch f.extra {
 	case extraWrong:
 		return p.BillingExtra
 	case extraUnreadable:
@@ -121,19 +129,19 @@ func (f *VerifyBilling) fails(p *Params) bool {
 	return false
 }
 
-func verifiedForBilling(p *Params, f *VerifyBilling) verdict {
+func verifiedForBilling(p *Params, f triedBilling) verdict {
 	return f.Verification.verified(p, f.At)
 }
 
-func scopeOfBilling(p *Params, f *VerifyBilling) verdict {
+func scopeOfBilling(p *Params, f triedBilling) verdict {
 	return f.Verification.inScope(p, f.At, f.CallID, f.TargetPatient)
 }
 
-func readableBilling(p *Params, f *VerifyBilling) verdict {
+func readableBilling(p *Params, f triedBilling) verdict {
 	switch {
 	case !p.BillingExtra:
 		return verdict{word: silent, saw: "no extra is asked in this profile"}
-	case f.extra() != extraUnreadable:
+	case f.extra != extraUnreadable:
 		return verdict{word: satisfied, saw: "the answer could be read"}
 	case free(p, f.UnreadableUsed, 1):
 		return verdict{saw: "the answer could not be read", must: dutyCountUnreadable, cure: cureBillingExtra}
@@ -143,14 +151,14 @@ func readableBilling(p *Params, f *VerifyBilling) verdict {
 
 // billingExtra: the most recent date of service, exactly, or the number of an
 // invoice that is this patient's and stands.
-func billingExtra(p *Params, f *VerifyBilling) verdict {
+func billingExtra(p *Params, f triedBilling) verdict {
 	if !p.BillingExtra {
 		return verdict{word: satisfied, saw: "no extra is asked in this profile"}
 	}
 	if f.Speaker != SpeakerPatient {
 		return verdict{saw: "the speaker is not the patient", cure: cureAuthority}
 	}
-	switch f.extra() {
+	switch f.extra {
 	case extraRight:
 		return verdict{word: satisfied, saw: "the extra answer is right"}
 	case extraUnreadable:
@@ -163,7 +171,7 @@ func billingExtra(p *Params, f *VerifyBilling) verdict {
 	return verdict{saw: "the extra answer is not right", must: dutyCountFailure, cure: cureBillingExtra}
 }
 
-func attemptsBilling(p *Params, f *VerifyBilling) verdict {
+func attemptsBilling(p *Params, f triedBilling) verdict {
 	if !p.BillingExtra {
 		return verdict{word: silent, saw: "no extra is asked in this profile"}
 	}
@@ -174,4 +182,4 @@ func (f *VerifyBilling) caps() caps {
 	return caps{f.FailuresThisCall, f.FailuresRecord24h, f.FifthFailure, f.FifthFailureAt}
 }
 
-func auditBilling(_ *Params, f *VerifyBilling) verdict { return auditFirst(f.AuditWritable) }
+func auditBilling(_ *Params, f triedBilling) verdict { return auditFirst(f.AuditWritable) }

@@ -207,10 +207,10 @@ func consentAllParties(p *Params, f *RecordingFacts) verdict {
 }
 
 // revokedStart: who withdrew must have said yes anew.
-func revokedStart(p *Params, f *StartRecording) verdict {
+func revokedStart(p *Params, f *RecordingFacts) verdict {
 	for i := range f.Parties {
 		party := &f.Parties[i]
-		if party.Withdrawn != No && party.standing(p, &f.RecordingFacts).stance != stanceYes {
+		if party.Withdrawn != No && party.standing(p, f).stance != stanceYes {
 			return verdict{saw: "a party has withdrawn and not said yes anew"}
 		}
 	}

@@ -1,5 +1,10 @@
 package policy
 
+import (
+	"slices"
+	"strings"
+)
+
 // word is what one rule says of one request. The zero value denies.
 type word uint8
 
@@ -13,17 +18,19 @@ const (
 // help. The zero verdict denies.
 type verdict struct {
 	word word
-	saw  string
 	must duties
+	saw  string
 	cure []Remedy
 }
 
-// check is a rule as it looks at requests of type T. Only a check that may be
-// silent is allowed to be; the silence of another denies.
+// check is a rule as it looks at facts of type T: a pointer to a request, alone
+// or with what several rules need to know of it. Only a check that may be silent
+// is allowed to be; the silence of another denies.
 type check[T any] struct {
 	rule      *Rule
 	maySilent bool
-	look      func(*Params, *T) verdict
+	look      func(*Params, T) verdict
+	bit       uint32 // of a check that may be silent, in the index of grants
 }
 
 // docket is all that is heard for one action, in catalogue order, with the
@@ -37,8 +44,14 @@ type docket[T any] struct {
 	// settle makes the parts of a denial agree; nil leaves them.
 	settle func(duties, []Remedy) (duties, []Remedy)
 
-	lists  map[uint32]grant // by the set of silent checks
-	duties map[duties][]Obligation
+	grants []grant // by the set of silent checks, see check.bit
+	usual  []obliged
+}
+
+// obliged is a set of duties with its shared list.
+type obliged struct {
+	must duties
+	list []Obligation
 }
 
 // grant holds the shared lists of an allowance.
@@ -49,7 +62,7 @@ type grant struct {
 
 // decide hears every check. An allowance allocates nothing when its duties are
 // among those worked out beforehand.
-func (d *docket[T]) decide(f *T) Decision {
+func (d *docket[T]) decide(f T) Decision {
 	var must duties
 	var quiet uint32
 	for i := range d.checks {
@@ -59,14 +72,14 @@ func (d *docket[T]) decide(f *T) Decision {
 		case v.word == satisfied:
 			must |= v.must
 		case v.word == silent && c.maySilent:
-			quiet |= 1 << i
+			quiet |= c.bit
 		default:
 			return d.refuse(f)
 		}
 	}
-	g, ok := d.lists[quiet]
-	if !ok {
-		return d.refuse(f)
+	g := &d.grants[quiet]
+	if len(g.rules) == 0 { // nobody looked: nothing to stand on
+		return noProfile(d.action)
 	}
 	return Decision{
 		Outcome: Allow, Action: d.action, Profile: d.profile,
@@ -75,25 +88,44 @@ func (d *docket[T]) decide(f *T) Decision {
 	}
 }
 
+// maxChecks is how many rules one action can have.
+const maxChecks = 12
+
 // refuse hears every check again and collects what the failing ones say.
-func (d *docket[T]) refuse(f *T) Decision {
-	out := Decision{Outcome: Deny, Action: d.action, Profile: d.profile}
-	var must duties
+func (d *docket[T]) refuse(f T) Decision {
+	var failed [maxChecks]verdict
+	var by [maxChecks]*Rule
+	n, reason, cites, cures := 0, 0, 0, 0
 	for i := range d.checks {
 		c := &d.checks[i]
 		v := c.look(d.params, f)
 		if v.word == satisfied || v.word == silent && c.maySilent {
 			continue
 		}
-		if out.Reason != "" {
-			out.Reason += "; "
-		}
-		out.Reason += v.saw
-		out.Rules = append(out.Rules, c.rule.ID)
-		out.Citations = addCitations(out.Citations, c.rule.Citations)
-		must |= v.must
-		out.Remedies = addRemedies(out.Remedies, v.cure)
+		failed[n], by[n] = v, c.rule
+		n, reason, cites, cures = n+1, reason+len(v.saw)+2, cites+len(c.rule.Citations), cures+len(v.cure)
 	}
+	out := Decision{
+		Outcome: Deny, Action: d.action, Profile: d.profile,
+		Rules: make([]RuleID, 0, n), Citations: make([]string, 0, cites),
+	}
+	if cures > 0 {
+		out.Remedies = make([]Remedy, 0, cures)
+	}
+	var why strings.Builder
+	why.Grow(reason)
+	var must duties
+	for i := range n {
+		if i > 0 {
+			why.WriteString("; ")
+		}
+		why.WriteString(failed[i].saw)
+		must |= failed[i].must
+		out.Rules = append(out.Rules, by[i].ID)
+		out.Citations = addCitations(out.Citations, by[i].Citations)
+		out.Remedies = addRemedies(out.Remedies, failed[i].cure)
+	}
+	out.Reason = why.String()
 	if d.settle != nil {
 		must, out.Remedies = d.settle(must, out.Remedies)
 	}
@@ -102,7 +134,7 @@ func (d *docket[T]) refuse(f *T) Decision {
 }
 
 // explain is decide, rule by rule.
-func (d *docket[T]) explain(f *T) []Finding {
+func (d *docket[T]) explain(f T) []Finding {
 	out := make([]Finding, 0, len(d.checks))
 	for i := range d.checks {
 		c := &d.checks[i]
@@ -125,8 +157,10 @@ func (d *docket[T]) obligations(must duties) []Obligation {
 	if must == 0 {
 		return nil
 	}
-	if list, ok := d.duties[must]; ok {
-		return list
+	for i := range d.usual {
+		if d.usual[i].must == must {
+			return d.usual[i].list
+		}
 	}
 	return must.list(d.params)
 }
@@ -134,36 +168,26 @@ func (d *docket[T]) obligations(must duties) []Obligation {
 // open works out the lists of every allowance the docket can give.
 // usual names the sets of duties that must not allocate.
 func open[T any](p *Params, profile, action, granted string, checks []check[T], usual ...duties) *docket[T] {
-	d := &docket[T]{
-		action: action, profile: profile, granted: granted, params: p, checks: checks,
-		lists: map[uint32]grant{}, duties: map[duties][]Obligation{},
-	}
-	var may []int
+	d := &docket[T]{action: action, profile: profile, granted: granted, params: p, checks: checks}
+	bits := uint32(1)
 	for i := range checks {
 		if checks[i].maySilent {
-			may = append(may, i)
+			checks[i].bit = bits
+			bits <<= 1
 		}
 	}
-	for subset := range uint32(1) << len(may) {
-		var quiet uint32
-		for bit, i := range may {
-			if subset&(1<<bit) != 0 {
-				quiet |= 1 << i
-			}
-		}
+	for quiet := range bits {
 		var g grant
 		for i := range checks {
-			if quiet&(1<<i) == 0 {
+			if quiet&checks[i].bit == 0 {
 				g.rules = append(g.rules, checks[i].rule.ID)
 				g.cites = addCitations(g.cites, checks[i].rule.Citations)
 			}
 		}
-		if len(g.rules) > 0 { // nobody looked: nothing to stand on
-			d.lists[quiet] = grant{g.rules[:len(g.rules):len(g.rules)], g.cites[:len(g.cites):len(g.cites)]}
-		}
+		d.grants = append(d.grants, grant{slices.Clip(g.rules), slices.Clip(g.cites)})
 	}
 	for _, u := range usual {
-		d.duties[u] = u.list(p)
+		d.usual = append(d.usual, obliged{u, u.list(p)})
 	}
 	return d
 }

@@ -8,15 +8,30 @@ type gaps struct{ names []string }
 
 func (g *gaps) need(ok bool, name string) {
 	if !ok {
-		g.names = append(g.names, name)
+		g.add(name)
 	}
+}
+
+func (g *gaps) add(name string) {
+	for _, have := range g.names {
+		if have == name {
+			return
+		}
+	}
+	if g.names == nil {
+		g.names = make([]string, 0, 16)
+	}
+	g.names = append(g.names, name)
 }
 
 func (g *gaps) verdict() verdict {
 	if len(g.names) == 0 {
 		return verdict{word: satisfied, saw: "all facts are there and agree"}
 	}
-	v := verdict{saw: "missing, unknown or contradictory: " + strings.Join(g.names, ", ")}
+	v := verdict{
+		saw:  "missing, unknown or contradictory: " + strings.Join(g.names, ", "),
+		cure: make([]Remedy, 0, len(g.names)+1),
+	}
 	for _, n := range g.names {
 		v.cure = append(v.cure, Remedy{Kind: RemedyProvide, Input: n})
 	}

@@ -66,6 +66,14 @@ type tally struct {
 	broken     bool
 }
 
+// tried is a try with its tally, which most rules look at.
+type tried struct {
+	*Verify
+	tally tally
+}
+
+func (f *Verify) try(p *Params) tried { return tried{f, f.tally(p)} }
+
 func (f *Verify) tally(p *Params) tally {
 	var t tally
 	for i := range f.Offered {
@@ -98,7 +106,8 @@ func (t tally) enough(p *Params) bool { return !t.broken && t.credit.count() >= 
 
 // fails says whether the try counts as a failure: something was wrong, or no
 // record has all of it, or the free unreadable answers are used up.
-func (f *Verify) fails(p *Params, t tally) bool {
+func (f tried) fails(p *Params) bool {
+	t := f.tally
 	return t.wrong > 0 || t.enough(p) && f.Candidates.n() == 0 ||
 		!t.enough(p) && t.unreadable > 0 && !free(p, f.UnreadableUsed, t.unreadable)
 }
@@ -107,7 +116,7 @@ func free(p *Params, used Count, more int) bool {
 	return used.known() && used.n()+more <= p.FreeUnreadable
 }
 
-func completeVerify(p *Params, f *Verify) verdict {
+func completeVerify(p *Params, f tried) verdict {
 	var g gaps
 	g.need(!f.At.IsZero(), "at")
 	g.need(f.CallID != "", "call_id")
@@ -130,8 +139,8 @@ func completeVerify(p *Params, f *Verify) verdict {
 }
 
 // twoIdentifiers: enough distinct ones, all right, of one record.
-func twoIdentifiers(p *Params, f *Verify) verdict {
-	t := f.tally(p)
+func twoIdentifiers(p *Params, f tried) verdict {
+	t := f.tally
 	switch {
 	case t.broken:
 		return verdict{saw: "an offered identifier is of no known kind"}
@@ -148,8 +157,8 @@ func twoIdentifiers(p *Params, f *Verify) verdict {
 }
 
 // callerIDHint: the network's word, or the sound of a voice, is no identifier.
-func callerIDHint(p *Params, f *Verify) verdict {
-	t := f.tally(p)
+func callerIDHint(p *Params, f tried) verdict {
+	t := f.tally
 	switch {
 	case t.hints == 0:
 		return verdict{word: satisfied, saw: "no hint is offered as an identifier"}
@@ -160,8 +169,8 @@ func callerIDHint(p *Params, f *Verify) verdict {
 }
 
 // readable: an answer that is no value at all is asked again; two are free.
-func readable(p *Params, f *Verify) verdict {
-	t := f.tally(p)
+func readable(p *Params, f tried) verdict {
+	t := f.tally
 	switch {
 	case t.broken:
 		return verdict{saw: "an offered identifier is of no known kind"}
@@ -176,8 +185,8 @@ func readable(p *Params, f *Verify) verdict {
 }
 
 // oneCandidate: the right answers must leave one record.
-func oneCandidate(p *Params, f *Verify) verdict {
-	t := f.tally(p)
+func oneCandidate(p *Params, f tried) verdict {
+	t := f.tally
 	n := f.Candidates.n()
 	switch {
 	case !t.enough(p) || t.wrong > 0 || f.Candidates.known() && n == 0:
@@ -193,7 +202,7 @@ func oneCandidate(p *Params, f *Verify) verdict {
 }
 
 // billingNext: who is verified for billing is asked the extra next.
-func billingNext(p *Params, f *Verify) verdict {
+func billingNext(p *Params, f tried) verdict {
 	if !p.BillingExtra || f.Intent != IntentBilling {
 		return verdict{word: silent, saw: "no billing extra is needed"}
 	}
@@ -202,8 +211,8 @@ func billingNext(p *Params, f *Verify) verdict {
 
 // attempts: guessing is capped for the call and for the record, this try
 // included when it fails.
-func attempts(p *Params, f *Verify) verdict {
-	return f.caps().verdict(p, f.At, f.fails(p, f.tally(p)))
+func attempts(p *Params, f tried) verdict {
+	return f.caps().verdict(p, f.At, f.fails(p))
 }
 
 func (f *Verify) caps() caps {
@@ -247,7 +256,7 @@ func (c caps) gaps(g *gaps, p *Params, now time.Time) {
 	g.need((c.fifth == Yes) == !c.fifthAt.IsZero() && !c.fifthAt.After(now), "fifth_failure_at")
 }
 
-func auditVerify(_ *Params, f *Verify) verdict { return auditFirst(f.AuditWritable) }
+func auditVerify(_ *Params, f tried) verdict { return auditFirst(f.AuditWritable) }
 
 // settleTries: when only another way is left, nothing more is asked.
 func settleTries(must duties, cure []Remedy) (duties, []Remedy) {

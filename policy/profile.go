@@ -102,18 +102,18 @@ type Policy struct {
 
 // dockets are the rules heard for each action.
 type dockets struct {
-	placeCall         *docket[PlaceCall]
-	connectLeg        *docket[ConnectLeg]
-	keepRecord        *docket[KeepRecord]
-	startRecording    *docket[StartRecording]
-	continueRecording *docket[ContinueRecording]
-	routeCall         *docket[RouteCall]
-	verify            *docket[Verify]
-	verifyBilling     *docket[VerifyBilling]
-	disclose          *docket[Disclose]
-	reply             *docket[Reply]
-	announceAgent     *docket[AnnounceAgent]
-	joinQueue         *docket[JoinQueue]
+	placeCall         *docket[*PlaceCall]
+	connectLeg        *docket[*ConnectLeg]
+	keepRecord        *docket[*KeepRecord]
+	startRecording    *docket[*RecordingFacts]
+	continueRecording *docket[*ContinueRecording]
+	routeCall         *docket[*RouteCall]
+	verify            *docket[tried]
+	verifyBilling     *docket[triedBilling]
+	disclose          *docket[*Disclose]
+	reply             *docket[*Reply]
+	announceAgent     *docket[*AnnounceAgent]
+	joinQueue         *docket[*JoinQueue]
 }
 
 // on is where the dockets are; a nil policy has none.

@@ -1,11 +1,6 @@
 package policy
 
-// started adapts a rule on the shared facts to StartRecording.
-func started(look func(*Params, *RecordingFacts) verdict) func(*Params, *StartRecording) verdict {
-	return func(p *Params, f *StartRecording) verdict { return look(p, &f.RecordingFacts) }
-}
-
-// running adapts it to ContinueRecording.
+// running adapts a rule on the shared facts to ContinueRecording.
 func running(look func(*Params, *RecordingFacts) verdict) func(*Params, *ContinueRecording) verdict {
 	return orStop(func(p *Params, f *ContinueRecording) verdict { return look(p, &f.RecordingFacts) })
 }
@@ -72,7 +67,7 @@ func (f *RecordingFacts) gaps(g *gaps) {
 	g.need(f.PlaintextFound.known(), "plaintext_found")
 }
 
-func completeStart(_ *Params, f *StartRecording) verdict {
+func completeStart(_ *Params, f *RecordingFacts) verdict {
 	var g gaps
 	f.gaps(&g)
 	return g.verdict()
@@ -90,7 +85,7 @@ func completeContinue(_ *Params, f *ContinueRecording) verdict {
 
 // offStart: nothing may have been taken before the decision, not even into a
 // buffer.
-func offStart(_ *Params, f *StartRecording) verdict {
+func offStart(_ *Params, f *RecordingFacts) verdict {
 	if f.Recorder == RecorderOff {
 		return verdict{word: satisfied, saw: "nothing is being taken yet"}
 	}
@@ -110,7 +105,7 @@ func offContinue(_ *Params, f *ContinueRecording) verdict {
 
 // evidenceStart: the file's first words repeat the consent, and its record is
 // stored.
-func evidenceStart(_ *Params, f *StartRecording) verdict {
+func evidenceStart(_ *Params, f *RecordingFacts) verdict {
 	if f.AnnouncePrompt == "" {
 		return verdict{
 			saw:  "nothing would repeat the consent on the file",
