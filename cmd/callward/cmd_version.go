@@ -42,6 +42,9 @@ func buildVersion() versionReport {
 	if !ok {
 		return v
 	}
+	if v.Version == "unknown" && info.Main.Version != "" {
+		v.Version = info.Main.Version
+	}
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "vcs.revision":
