@@ -25,7 +25,8 @@ type writer struct {
 	batch  *batch // the open transaction; nil if none
 	last   int    // how many callers shared the commit before
 	tree   auditlog.Tree
-	loaded bool // tree is what the connection sees
+	loaded bool  // tree is what the connection sees, unless
+	seen   int64 // data_version changed: another process, such as an import, wrote
 }
 
 // batch is one transaction that several callers share.
@@ -117,15 +118,26 @@ func (w *writer) begin() error {
 		return err
 	}
 	w.batch = &batch{done: make(chan struct{})}
-	if w.loaded {
+	if err := w.load(); err != nil {
+		w.giveUp(err)
+		return err
+	}
+	return nil
+}
+
+func (w *writer) load() error {
+	var version int64
+	if _, err := w.c.one("PRAGMA data_version", nil, &version); err != nil {
+		return err
+	}
+	if w.loaded && version == w.seen {
 		return nil
 	}
 	tree, err := loadTree(w.c)
 	if err != nil {
-		w.giveUp(err)
 		return err
 	}
-	w.tree, w.loaded = tree, true
+	w.tree, w.seen, w.loaded = tree, version, true
 	return nil
 }
 
