@@ -41,7 +41,6 @@ type Call struct {
 	change  sync.Mutex // one offer at a time
 	mu      sync.Mutex
 	ours    description // last SDP of ours
-	held    bool
 	cause   Cause
 	endedAt time.Time
 	timer   sessionTimer

@@ -277,7 +277,11 @@ func (m *media) accept(wire, clear []byte, pcm []int16, at time.Time) {
 	switch {
 	case header.PayloadType == payloadULaw:
 		m.stats.Jitter = m.seen.jitter(header.SSRC, header.Timestamp, at)
+		deaf := m.dir == sendOnly || m.dir == inactive
 		m.mu.Unlock()
+		if deaf {
+			return // a telephone that holds does not play what still comes
+		}
 		m.tl.put(header.SSRC, header.Timestamp, header.Marker, g711.AppendDecode(pcm, payload), at)
 		return
 	case header.PayloadType == payloadEvent:

@@ -44,6 +44,10 @@ type Phone struct {
 	reg     registration
 }
 
+// quiet keeps what the SIP stack says for all phones of the process, and can
+// be given to no single one, out of the process's log.
+var quiet = sync.OnceFunc(func() { sip.SetDefaultLogger(slog.New(slog.DiscardHandler)) })
+
 // New connects a phone to its server. Nothing is registered yet. The error
 // wraps what TCP, TLS or the certificate check said.
 func New(ctx context.Context, cfg Config) (*Phone, error) {
@@ -51,6 +55,7 @@ func New(ctx context.Context, cfg Config) (*Phone, error) {
 	if err != nil {
 		return nil, err
 	}
+	quiet()
 	log := cfg.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)

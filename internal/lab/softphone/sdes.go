@@ -24,10 +24,6 @@ var errSDES = errors.New("softphone: SDES")
 // masterKey is a master key with its salt (RFC 3711, 3.2.1).
 type masterKey [keyLen + saltLen]byte
 
-// String keeps keys out of logs.
-func (masterKey) String() string   { return "[key]" }
-func (masterKey) GoString() string { return "[key]" }
-
 func newMasterKey() (k masterKey) {
 	rand.Read(k[:])
 	return k

@@ -90,3 +90,6 @@ func WriteWAV(path string, pcm []int16) error {
 	}
 	return nil
 }
+
+// DecodeULaw returns the samples of raw mu-law, as Asterisk's .ulaw files are.
+func DecodeULaw(raw []byte) []int16 { return g711.DecodeAll(raw) }
