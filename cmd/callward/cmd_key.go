@@ -2,12 +2,8 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/callward/callward/storage"
 	"github.com/callward/callward/storage/sqlite"
@@ -62,36 +58,5 @@ made before opens only with a backup of the keyset made before.`,
 			_, err = fmt.Fprintln(m.Stdout, "The database has new keys. Back up the keyset apart from the database.")
 			return err
 		},
-	}
-}
-
-// progress is one line that is written over on a terminal, and nothing elsewhere.
-type progress struct {
-	w      io.Writer
-	what   string
-	live   bool
-	widest int
-}
-
-func newProgress(w io.Writer, what string) *progress {
-	f, ok := w.(*os.File)
-	return &progress{w: w, what: what, live: ok && term.IsTerminal(int(f.Fd()))}
-}
-
-func (p *progress) show(done, total int64) {
-	if !p.live {
-		return
-	}
-	line := fmt.Sprintf("%d %s", done, p.what)
-	if total > 0 {
-		line = fmt.Sprintf("%d of %d %s", done, total, p.what)
-	}
-	p.widest = max(p.widest, len(line))
-	fmt.Fprintf(p.w, "\r%-*s", p.widest, line)
-}
-
-func (p *progress) end() {
-	if p.live && p.widest > 0 {
-		fmt.Fprintf(p.w, "\r%s\r", strings.Repeat(" ", p.widest))
 	}
 }

@@ -20,7 +20,7 @@ func patientCommand(m *Main) *cobra.Command {
 		Long: `Import patients; list and show them by pseudonym. Names, dates and numbers are shown by "show --reveal" only,
 which is written to the audit log first.`,
 	}
-	cmd.AddCommand(patientListCommand(m), patientShowCommand(m))
+	cmd.AddCommand(patientImportCommand(m), patientListCommand(m), patientShowCommand(m))
 	return cmd
 }
 
