@@ -37,6 +37,7 @@ Exit codes: 0 done, 1 failed, 2 wrong command line, configuration or input, 3 de
 	root.AddCommand(
 		initCommand(m),
 		serveCommand(m),
+		demoCommand(m),
 		doctorCommand(m),
 		patientCommand(m),
 		agentCommand(m),

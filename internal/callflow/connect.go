@@ -480,13 +480,13 @@ type legSecurity struct {
 // transport of its channel, as negotiated.
 func (f *Flow) security(ctx context.Context, leg *ari.Leg) legSecurity {
 	var s legSecurity
-	if v, err := leg.Var(ctx, "CHANNEL(secure_media)"); err == nil {
+	if v, err := leg.Var(ctx, "CHANNEL(rtp,secure,audio)"); err == nil {
 		s.media = policy.MediaRTP
 		if v == "1" {
 			s.media = policy.MediaSDES
 		}
 	}
-	if v, err := leg.Var(ctx, "CHANNEL(secure_signaling)"); err == nil {
+	if v, err := leg.Var(ctx, "CHANNEL(pjsip,secure)"); err == nil {
 		s.signalling.Transport = policy.TransportUDP
 		if v == "1" {
 			// pjsip.conf allows no TLS below 1.2 (asterisk-config).

@@ -60,12 +60,10 @@ func (k *contact) today() time.Time {
 //	  verified --> [*]
 //	  unverified --> [*]
 func (k *contact) identify(ctx context.Context) error {
-	if err := k.say(ctx, "identify_intro"); err != nil {
-		return err
-	}
 	verified := false
+	intro := []string{"identify_intro"}
 	for round := 0; round < tries && k.failures < tries; round++ {
-		have, err := k.collect(ctx, nil, 2)
+		have, err := k.collect(ctx, nil, 2, intro...)
 		if err != nil {
 			return err
 		}
@@ -100,10 +98,9 @@ func (k *contact) identify(ctx context.Context) error {
 		if !wants(d, policy.RemedyRetry, policy.RemedyAskAnother) || k.failures >= tries {
 			break
 		}
+		intro = nil
 		if k.reply(ctx, policy.SituationFailed) {
-			if err := k.say(ctx, "identify_retry"); err != nil {
-				return err
-			}
+			intro = []string{"identify_retry"}
 		}
 	}
 	id := "identify_failed"
@@ -120,8 +117,9 @@ func (k *contact) identify(ctx context.Context) error {
 	return nil
 }
 
-// collect asks kinds not asked yet until n identifiers are given.
-func (k *contact) collect(ctx context.Context, have []given, n int) ([]given, error) {
+// collect asks kinds not given yet until there are n. Whoever keeps silent is
+// not asked the next kind: a human will help.
+func (k *contact) collect(ctx context.Context, have []given, n int, intro ...string) ([]given, error) {
 	for _, it := range items {
 		if len(have) >= n {
 			break
@@ -129,63 +127,77 @@ func (k *contact) collect(ctx context.Context, have []given, n int) ([]given, er
 		if slices.ContainsFunc(have, func(g given) bool { return g.kind == it.kind }) {
 			continue
 		}
-		g, ok, err := k.askItem(ctx, it)
+		g, end, err := k.askItem(ctx, it, intro)
 		if err != nil {
 			return have, err
 		}
-		if ok {
+		intro = nil
+		switch end {
+		case itemGiven:
 			have = append(have, g)
+		case itemSilence:
+			return have, nil
 		}
 	}
 	return have, nil
 }
 
+// itemEnd is how asking for one identifier ended.
+type itemEnd int
+
+const (
+	itemPassed  itemEnd = iota // the pound key, or never readable
+	itemGiven                  // an answer, readable or counting as unreadable
+	itemSilence                // nothing was keyed, twice
+)
+
 // askItem asks one identifier: again when it cannot be read, once more on
-// silence. ok is false when the caller passed it over.
-func (k *contact) askItem(ctx context.Context, it item) (g given, ok bool, err error) {
-	silent := 0
-	for try := 0; try < tries; try++ {
-		var keys []string
-		for i, prompt := range it.prompt {
-			ans, _, err := k.ask(ctx, k.call.Leg, k.row.Language, ari.Ask{MaxDigits: it.digits[i], Terminator: "#"}, prompt)
-			if err != nil {
-				return given{}, false, err
-			}
-			if ans.Digits.Len() == 0 {
-				if ans.End == ari.EndTerminator {
-					return given{}, false, nil
-				}
-				keys = nil
-				break
-			}
-			keys = append(keys, ans.Digits.Reveal())
+// silence. A key stops the introduction too.
+func (k *contact) askItem(ctx context.Context, it item, intro []string) (g given, end itemEnd, err error) {
+	silent := false
+	for range tries {
+		keys, passed, err := k.askKeys(ctx, it, intro)
+		if err != nil || passed {
+			return given{}, itemPassed, err
 		}
 		if len(keys) < len(it.prompt) {
-			if silent++; silent > 1 {
-				return given{}, false, nil
+			if silent {
+				return given{}, itemSilence, nil
 			}
-			if err := k.say(ctx, "no_input"); err != nil {
-				return given{}, false, err
-			}
+			silent, intro = true, []string{"no_input"}
 			continue
 		}
 		value, err := it.read(k, keys)
 		if err == nil {
-			return given{kind: it.kind, value: value}, true, nil
+			return given{kind: it.kind, value: value}, itemGiven, nil
 		}
 		if k.unreadable >= freeUnreadable {
 			// From now on an unreadable answer is part of the try and counts.
-			return given{kind: it.kind, result: policy.ResultUnreadable}, true, nil
+			return given{kind: it.kind, result: policy.ResultUnreadable}, itemGiven, nil
 		}
 		k.unreadable++
 		if err := k.noteAttempt(ctx, storage.AttemptUnreadable, []storage.IdentifierKind{it.kind}, nil); err != nil {
 			k.log.Error("unreadable answer not kept", "error", err)
 		}
-		if err := k.say(ctx, "identify_unreadable"); err != nil {
-			return given{}, false, err
-		}
+		intro = []string{"identify_unreadable"}
 	}
-	return given{}, false, nil
+	return given{}, itemPassed, nil
+}
+
+// askKeys plays an item's questions and gathers the keys of each; fewer
+// answers than questions is silence.
+func (k *contact) askKeys(ctx context.Context, it item, intro []string) (keys []string, passed bool, err error) {
+	for i, prompt := range it.prompt {
+		ans, _, err := k.ask(ctx, k.call.Leg, k.row.Language, ari.Ask{MaxDigits: it.digits[i], Terminator: "#"}, append(intro, prompt)...)
+		if err != nil {
+			return nil, false, err
+		}
+		if ans.Digits.Len() == 0 {
+			return nil, ans.End == ari.EndTerminator, nil
+		}
+		keys, intro = append(keys, ans.Digits.Reveal()), nil
+	}
+	return keys, false, nil
 }
 
 // freeUnreadable is how many unreadable answers of a call cost nothing
@@ -200,6 +212,7 @@ func (k *contact) submit(ctx context.Context, have []given) (policy.Decision, er
 	if err != nil {
 		k.log.Error("patients cannot be looked up; the caller stays unverified", "error", err)
 	}
+	facts.AuditWritable = true
 	decided := k.f.Policy.Decide(&facts)
 	attempt := storage.Attempt{CallID: k.row.ID, At: now, Result: storage.AttemptMatched, Patients: touched}
 	for _, g := range have {
@@ -285,7 +298,7 @@ func (k *contact) lookup(ctx context.Context, have []given, now time.Time) (poli
 				k.state = stateOf(p)
 			}
 		}
-		facts.FailuresRecord24h, facts.FifthFailureAt = policy.CountOf(worst), fifth
+		facts.FailuresRecord24h, facts.FifthFailure, facts.FifthFailureAt = k.lock(worst, fifth, now)
 		for _, g := range have {
 			o := policy.Offered{Kind: policy.IdentifierKind(g.kind), Source: policy.SourceKeypad, Result: g.result}
 			if o.Result == "" {
@@ -300,6 +313,15 @@ func (k *contact) lookup(ctx context.Context, have []given, now time.Time) (poli
 		return policy.Verify{At: now, CallID: k.row.ID, Intent: facts.Intent}, nil, err
 	}
 	return facts, touched, nil
+}
+
+// lock turns a record's failures into facts: a lock lasts 24 h from the fifth
+// failure. Failures within an old lock did not count to a new one.
+func (k *contact) lock(n int, fifth, now time.Time) (policy.Count, policy.YesNo, time.Time) {
+	if fifth.After(now.Add(-24 * time.Hour)) {
+		return policy.CountOf(n), policy.Yes, fifth
+	}
+	return policy.CountOf(min(n, k.f.Policy.Params().FailuresPerRecord-1)), policy.No, time.Time{}
 }
 
 // candidates are the records that all identifiers with a match match together:
@@ -449,19 +471,20 @@ func (k *contact) submitBilling(ctx context.Context, ans policy.BillingAnswer, i
 			facts.Invoices = append(facts.Invoices, policy.Invoice{Status: status, OfPatient: policy.Yes, Matches: i.Number == invoice && invoice != ""})
 		}
 		facts.Listed = true
-		facts.FailuresRecord24h, facts.FifthFailureAt = policy.CountOf(n), fifth
+		facts.FailuresRecord24h, facts.FifthFailure, facts.FifthFailureAt = k.lock(n, fifth, now)
 		return nil
 	})
 	if err != nil {
 		k.log.Error("visits and invoices cannot be read; billing stays closed", "error", err)
 	}
+	facts.AuditWritable = true
+	decided := k.f.Policy.Decide(&facts)
 	d := k.decide(ctx, "identify.billing", func(w bool) policy.Request {
 		f := facts
 		f.AuditWritable = w
 		return &f
 	}, func(tx storage.Tx, _ int64) error {
 		result := storage.AttemptMatched
-		decided := k.f.Policy.Decide(&facts)
 		if decided.Obliges(policy.CountFailure) {
 			result = storage.AttemptFailed
 		} else if !decided.Allowed() {

@@ -110,14 +110,11 @@ func (k *contact) receive(ctx context.Context) error {
 		callerID = policy.CallerIDBlocked
 	}
 	k.step(ctx, stepReceived, map[string]string{"caller_id": string(callerID)})
-	if err := k.connectLeg(ctx, k.call.Leg, policy.LegPatientPhone); err != nil {
-		return err
-	}
 	if err := k.call.Answer(ctx); err != nil {
 		return err
 	}
 	k.row.AnsweredAt = k.now()
-	return nil
+	return k.connectLeg(ctx, k.call.Leg, policy.LegPatientPhone) // negotiated only now
 }
 
 // greet says who we are and what to do in an emergency, and lets the caller

@@ -22,6 +22,7 @@ import (
 
 	asteriskconfig "github.com/callward/callward/asterisk-config"
 	"github.com/callward/callward/internal/lab"
+	"github.com/callward/callward/internal/lab/recognise"
 	"github.com/callward/callward/internal/lab/softphone"
 	"github.com/callward/callward/internal/prompts"
 )
@@ -69,6 +70,7 @@ type Scene struct {
 
 	mu    sync.Mutex
 	serve *process
+	ears  *recognise.Catalogue
 }
 
 type process struct {
