@@ -291,4 +291,3 @@ func (f *JoinQueue) explain(p *Policy) []Finding {
 	}
 	return d.explain(f)
 }
-

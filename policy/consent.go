@@ -156,6 +156,7 @@ func (f *RecordingFacts) consents(p *Params, staffToo bool) verdict {
 	strict := f.allMustSay(p)
 	heard, yes := 0, 0
 	var v verdict
+	var cure []Remedy
 	v.must = dutyPause
 	for i := range f.Parties {
 		party := &f.Parties[i]
@@ -171,9 +172,9 @@ func (f *RecordingFacts) consents(p *Params, staffToo bool) verdict {
 		case (s.stance == stanceAskMore || s.stance == stanceSpent) && !strict && s.noticed:
 			continue
 		case s.stance == stanceUnasked:
-			v.cure = append(v.cure, Remedy{Kind: RemedyAskConsent, Party: party.ID})
+			cure = append(cure, Remedy{Kind: RemedyAskConsent, Party: party.ID})
 		case s.stance == stanceAskMore:
-			v.cure = append(v.cure, Remedy{Kind: RemedyAskAgain, Party: party.ID})
+			cure = append(cure, Remedy{Kind: RemedyAskAgain, Party: party.ID})
 		default:
 			v.must |= dutyStop
 		}
@@ -192,6 +193,7 @@ func (f *RecordingFacts) consents(p *Params, staffToo bool) verdict {
 	default:
 		return verdict{word: satisfied, saw: "said yes, or was told where that is enough"}
 	}
+	v.cure = cured(cure...)
 	return v
 }
 

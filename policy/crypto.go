@@ -103,13 +103,13 @@ func atRest(p *Params, f *KeepRecord) verdict {
 	case f.Algorithm == NoCipher && documented:
 		return verdict{word: satisfied, saw: "not encrypted; the addressable decision is on file"}
 	case f.KeyState != KeyReady:
-		return verdict{saw: "there is no usable key", cure: []Remedy{{Kind: RemedyProvide, Input: "key_state"}}}
+		return verdict{saw: "there is no usable key", cure: cured(Remedy{Kind: RemedyProvide, Input: "key_state"})}
 	case documented:
 		return verdict{word: satisfied, saw: "the addressable decision is on file"}
 	case !f.Algorithm.strong():
 		return verdict{saw: "no accepted algorithm", cure: cureEncrypt(p)}
 	case !f.KeysApart:
-		return verdict{saw: "the key is not held apart from the data", cure: []Remedy{{Kind: RemedyProvide, Input: "keys_apart"}}}
+		return verdict{saw: "the key is not held apart from the data", cure: cured(Remedy{Kind: RemedyProvide, Input: "keys_apart"})}
 	}
 	return verdict{word: satisfied, saw: "encrypted, with a key held apart"}
 }

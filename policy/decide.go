@@ -20,7 +20,18 @@ type verdict struct {
 	word word
 	must duties
 	saw  string
-	cure []Remedy
+	cure *[]Remedy // nil: none; a pointer keeps a verdict in registers
+}
+
+// cured makes a list of remedies.
+func cured(list ...Remedy) *[]Remedy { return &list }
+
+// remedies is the list, or none.
+func (v *verdict) remedies() []Remedy {
+	if v.cure == nil {
+		return nil
+	}
+	return *v.cure
 }
 
 // check is a rule as it looks at facts of type T: a pointer to a request, alone
@@ -74,7 +85,7 @@ func (d *docket[T]) decide(f T) Decision {
 		case v.word == silent && c.maySilent:
 			quiet |= c.bit
 		default:
-			return d.refuse(f)
+			return d.refuse(f, i, v)
 		}
 	}
 	g := &d.grants[quiet]
@@ -91,19 +102,22 @@ func (d *docket[T]) decide(f T) Decision {
 // maxChecks is how many rules one action can have.
 const maxChecks = 12
 
-// refuse hears every check again and collects what the failing ones say.
-func (d *docket[T]) refuse(f T) Decision {
+// refuse goes on hearing after the first failing check, and collects what all
+// failing ones say.
+func (d *docket[T]) refuse(f T, first int, v verdict) Decision {
 	var failed [maxChecks]verdict
 	var by [maxChecks]*Rule
 	n, reason, cites, cures := 0, 0, 0, 0
-	for i := range d.checks {
+	for i := first; i < len(d.checks); i++ {
 		c := &d.checks[i]
-		v := c.look(d.params, f)
+		if i > first {
+			v = c.look(d.params, f)
+		}
 		if v.word == satisfied || v.word == silent && c.maySilent {
 			continue
 		}
 		failed[n], by[n] = v, c.rule
-		n, reason, cites, cures = n+1, reason+len(v.saw)+2, cites+len(c.rule.Citations), cures+len(v.cure)
+		n, reason, cites, cures = n+1, reason+len(v.saw)+2, cites+len(c.rule.Citations), cures+len(v.remedies())
 	}
 	out := Decision{
 		Outcome: Deny, Action: d.action, Profile: d.profile,
@@ -123,7 +137,7 @@ func (d *docket[T]) refuse(f T) Decision {
 		must |= failed[i].must
 		out.Rules = append(out.Rules, by[i].ID)
 		out.Citations = addCitations(out.Citations, by[i].Citations)
-		out.Remedies = addRemedies(out.Remedies, failed[i].cure)
+		out.Remedies = addRemedies(out.Remedies, failed[i].remedies())
 	}
 	out.Reason = why.String()
 	if d.settle != nil {
@@ -139,7 +153,7 @@ func (d *docket[T]) explain(f T) []Finding {
 	for i := range d.checks {
 		c := &d.checks[i]
 		v := c.look(d.params, f)
-		n := Finding{Rule: c.rule.ID, Saw: v.saw, Citations: c.rule.Citations, Remedies: v.cure}
+		n := Finding{Rule: c.rule.ID, Saw: v.saw, Citations: c.rule.Citations, Remedies: v.remedies()}
 		switch {
 		case v.word == satisfied:
 			n.Outcome = Allow

@@ -126,7 +126,7 @@ func trainedAgent(p *Params, f *Disclose) verdict {
 	case !f.Category.phi() || !f.agentTakesPart():
 		return verdict{word: silent, saw: "no agent handles PHI"}
 	case f.AgentJoinedAt.IsZero() || f.AgentJoinedAt.After(f.At):
-		return verdict{saw: "it is not known when the agent took the call", cure: []Remedy{{Kind: RemedyProvide, Input: "agent_joined_at"}}}
+		return verdict{saw: "it is not known when the agent took the call", cure: cured(Remedy{Kind: RemedyProvide, Input: "agent_joined_at"})}
 	}
 	return f.Training.current(p, f.AgentJoinedAt)
 }

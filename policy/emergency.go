@@ -51,7 +51,7 @@ func dialOther(_ *Params, f *PlaceCall) verdict {
 	g.need(f.Digits != "", "digits")
 	g.need(false, "dial_mode") // these facts cannot tell what is needed to dial others
 	v := g.verdict()
-	v.cure = append(v.cure, Remedy{Kind: RemedyDialEmergencyOnly})
+	v.cure = cured(append(v.remedies(), Remedy{Kind: RemedyDialEmergencyOnly})...)
 	return v
 }
 

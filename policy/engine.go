@@ -28,14 +28,14 @@ func (g *gaps) verdict() verdict {
 	if len(g.names) == 0 {
 		return verdict{word: satisfied, saw: "all facts are there and agree"}
 	}
-	v := verdict{
-		saw:  "missing, unknown or contradictory: " + strings.Join(g.names, ", "),
-		cure: make([]Remedy, 0, len(g.names)+1),
-	}
+	cure := make([]Remedy, 0, len(g.names)+1)
 	for _, n := range g.names {
-		v.cure = append(v.cure, Remedy{Kind: RemedyProvide, Input: n})
+		cure = append(cure, Remedy{Kind: RemedyProvide, Input: n})
 	}
-	return v
+	return verdict{
+		saw:  "missing, unknown or contradictory: " + strings.Join(g.names, ", "),
+		cure: cured(cure...),
+	}
 }
 
 // auditFirst denies when the decision cannot be written before it takes effect.
@@ -58,29 +58,31 @@ func auditBuffered(writable bool) verdict {
 
 // Shared remedies; never changed.
 var (
-	cureAudit        = []Remedy{{Kind: RemedyRestoreAudit}}
-	cureVerify       = []Remedy{{Kind: RemedyVerify}}
-	cureAskAnother   = []Remedy{{Kind: RemedyAskAnother}}
-	cureDiscriminate = []Remedy{{Kind: RemedyAskDiscriminator}}
-	cureRetry        = []Remedy{{Kind: RemedyRetry}}
-	cureBillingExtra = []Remedy{{Kind: RemedyAskDOSOrInvoice}}
-	cureSupervisor   = []Remedy{{Kind: RemedyBillingSupervisor}}
-	cureAuthority    = []Remedy{{Kind: RemedyRepresentative}}
-	cureAlternate    = []Remedy{{Kind: RemedyAlternateChannel}}
-	cureAnnounce     = []Remedy{{Kind: RemedyAnnounceAgent}}
-	cureTrain        = []Remedy{{Kind: RemedyTrain}}
-	cureSameService  = []Remedy{{Kind: RemedySameService}}
-	cureUnrecorded   = []Remedy{{Kind: RemedyUnrecordedQueue}}
-	cureNeutral      = []Remedy{{Kind: RemedyNeutralReply}}
-	cureRestoreKey   = []Remedy{{Kind: RemedyOfficerRestore}}
-	cureDisk         = []Remedy{{Kind: RemedyFreeDisk}}
-	cureSegment      = []Remedy{{Kind: RemedyNewSegment}}
+	cureAudit             = cured(Remedy{Kind: RemedyRestoreAudit})
+	cureVerify            = cured(Remedy{Kind: RemedyVerify})
+	cureAskAnother        = cured(Remedy{Kind: RemedyAskAnother})
+	cureDiscriminate      = cured(Remedy{Kind: RemedyAskDiscriminator})
+	cureRetry             = cured(Remedy{Kind: RemedyRetry})
+	cureBillingExtra      = cured(Remedy{Kind: RemedyAskDOSOrInvoice})
+	cureSupervisor        = cured(Remedy{Kind: RemedyBillingSupervisor})
+	cureAuthority         = cured(Remedy{Kind: RemedyRepresentative})
+	cureAlternate         = cured(Remedy{Kind: RemedyAlternateChannel})
+	cureAnnounce          = cured(Remedy{Kind: RemedyAnnounceAgent})
+	cureTrain             = cured(Remedy{Kind: RemedyTrain})
+	cureSameService       = cured(Remedy{Kind: RemedySameService})
+	cureUnrecorded        = cured(Remedy{Kind: RemedyUnrecordedQueue})
+	cureNeutral           = cured(Remedy{Kind: RemedyNeutralReply})
+	cureRestoreKey        = cured(Remedy{Kind: RemedyOfficerRestore})
+	cureDisk              = cured(Remedy{Kind: RemedyFreeDisk})
+	cureEncryptOnly       = cured(Remedy{Kind: RemedyEncrypt})
+	cureEncryptOrDocument = cured(Remedy{Kind: RemedyEncrypt}, Remedy{Kind: RemedyDocumentAddressing})
+	cureSegment           = cured(Remedy{Kind: RemedyNewSegment})
 )
 
 // cureEncrypt offers encryption, and in a profile that takes it the document.
-func cureEncrypt(p *Params) []Remedy {
+func cureEncrypt(p *Params) *[]Remedy {
 	if p.AddressableEncryption {
-		return []Remedy{{Kind: RemedyEncrypt}, {Kind: RemedyDocumentAddressing}}
+		return cureEncryptOrDocument
 	}
-	return []Remedy{{Kind: RemedyEncrypt}}
+	return cureEncryptOnly
 }

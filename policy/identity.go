@@ -198,7 +198,7 @@ func oneCandidate(p *Params, f tried) verdict {
 	case n > 1:
 		return verdict{saw: "several records are left", cure: cureDiscriminate}
 	}
-	return verdict{saw: "the record left is not named", cure: []Remedy{{Kind: RemedyProvide, Input: "patient_id"}}}
+	return verdict{saw: "the record left is not named", cure: cured(Remedy{Kind: RemedyProvide, Input: "patient_id"})}
 }
 
 // billingNext: who is verified for billing is asked the extra next.
@@ -234,11 +234,11 @@ func (c caps) verdict(p *Params, now time.Time, fails bool) verdict {
 	case c.fifthAt.IsZero() && (c.fifth == Yes || c.record.n() >= p.FailuresPerRecord):
 		return verdict{saw: "the record is locked", cure: cureAlternate}
 	case c.fifth == Yes && now.Before(unlock):
-		return verdict{saw: "the record is locked", cure: []Remedy{{Kind: RemedyAlternateChannel, NotBefore: unlock}}}
+		return verdict{saw: "the record is locked", cure: cured(Remedy{Kind: RemedyAlternateChannel, NotBefore: unlock})}
 	case fails && c.record.n()+1 >= p.FailuresPerRecord:
 		return verdict{
 			saw: "this failure locks the record", must: dutyLockRecord,
-			cure: []Remedy{{Kind: RemedyAlternateChannel, NotBefore: now.Add(p.LockFor)}},
+			cure: cured(Remedy{Kind: RemedyAlternateChannel, NotBefore: now.Add(p.LockFor)}),
 		}
 	case c.call.n() >= p.FailuresPerCall:
 		return verdict{saw: "too many failed tries on this call", cure: cureAlternate}

@@ -47,11 +47,36 @@ func notAfter(date string, today time.Time) (string, error) {
 
 // isDate says whether s is a date of the calendar from 1800 on, as YYYY-MM-DD.
 func isDate(s string) bool {
-	if len(s) != len(time.DateOnly) || s < "1800" {
+	if len(s) != len(time.DateOnly) || s[4] != '-' || s[7] != '-' || s < "1800" {
 		return false
 	}
-	_, err := time.Parse(time.DateOnly, s)
-	return err == nil
+	year, month, dayOf := number(s[:4]), number(s[5:7]), number(s[8:])
+	return year >= 1800 && month >= 1 && month <= 12 && dayOf >= 1 && dayOf <= daysIn(year, month)
+}
+
+// number reads ASCII digits; anything else is below zero.
+func number(s string) int {
+	n := 0
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return -1
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n
+}
+
+func daysIn(year, month int) int {
+	switch month {
+	case 2:
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			return 29
+		}
+		return 28
+	case 4, 6, 9, 11:
+		return 30
+	}
+	return 31
 }
 
 // NormalizePhone returns the E.164 form (+1 and ten digits) of a number of the

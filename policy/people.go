@@ -23,7 +23,7 @@ func announcement(p *Params, f *AnnounceAgent) verdict {
 	case fault != "" && p.AnnounceAgents:
 		return verdict{
 			saw: "the announcement lacks or misstates: " + fault, must: dutyAnnounceAgent,
-			cure: []Remedy{{Kind: RemedyProvide, Input: "announcement." + fault}},
+			cure: cured(Remedy{Kind: RemedyProvide, Input: "announcement." + fault}),
 		}
 	case a.SaidAt.IsZero():
 		return verdict{word: satisfied, saw: "the announcement is good and still to be made", must: dutyAnnounceAgent}
@@ -48,9 +48,9 @@ func auditJoin(_ *Params, f *JoinQueue) verdict { return auditFirst(f.AuditWrita
 func (t *Training) current(p *Params, at time.Time) verdict {
 	switch {
 	case t.HiredAt.IsZero() || t.HiredAt.After(at):
-		return verdict{saw: "not known to be hired", cure: []Remedy{{Kind: RemedyProvide, Input: "training.hired_at"}}}
+		return verdict{saw: "not known to be hired", cure: cured(Remedy{Kind: RemedyProvide, Input: "training.hired_at"})}
 	case t.PolicyVersion == "" || t.PolicyChangedAt.IsZero() || t.PolicyChangedAt.After(at):
-		return verdict{saw: "not known what is to be taught", cure: []Remedy{{Kind: RemedyProvide, Input: "training.policy_version"}}}
+		return verdict{saw: "not known what is to be taught", cure: cured(Remedy{Kind: RemedyProvide, Input: "training.policy_version"})}
 	}
 	graced := !at.After(t.PolicyChangedAt.Add(p.ChangeGrace))
 	old := false

@@ -109,7 +109,7 @@ func evidenceStart(_ *Params, f *RecordingFacts) verdict {
 	if f.AnnouncePrompt == "" {
 		return verdict{
 			saw:  "nothing would repeat the consent on the file",
-			cure: []Remedy{{Kind: RemedyProvide, Input: "announce_prompt"}},
+			cure: cured(Remedy{Kind: RemedyProvide, Input: "announce_prompt"}),
 		}
 	}
 	return verdict{
@@ -147,7 +147,7 @@ func secure(p *Params, f *RecordingFacts) verdict {
 	case w.Algorithm != NoCipher && w.KeyState != KeyReady:
 		return verdict{
 			saw: "there is no usable key", must: dutySealExisting | dutyTellParties,
-			cure: []Remedy{{Kind: RemedyProvide, Input: "writer.key_state"}},
+			cure: cured(Remedy{Kind: RemedyProvide, Input: "writer.key_state"}),
 		}
 	case documented:
 		return verdict{word: satisfied, saw: "the addressable decision is on file", must: dutySealOnClose | dutyVerifyOnRead}
