@@ -114,6 +114,9 @@ func (w *writer) begin() error {
 	if w.batch != nil {
 		return nil
 	}
+	if err := w.s.inPlace(); err != nil {
+		return err
+	}
 	if err := w.c.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}

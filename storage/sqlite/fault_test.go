@@ -175,6 +175,13 @@ func TestOpenRefuses(t *testing.T) {
 
 	_, err := sqlite.Open(ctx, sqlite.Config{Path: path, Keys: newKeys(t)})
 	require.ErrorIs(t, err, storage.ErrSealed, "another keyset")
+	descriptors, err := filepath.Glob("/proc/self/fd/*")
+	require.NoError(t, err)
+	for _, fd := range descriptors {
+		if to, err := os.Readlink(fd); err == nil {
+			assert.False(t, strings.HasPrefix(to, path), "a refused database is still open")
+		}
+	}
 
 	require.NoError(t, os.Chmod(path, 0o640))
 	_, err = sqlite.Open(ctx, sqlite.Config{Path: path})
@@ -205,6 +212,39 @@ func TestOpenRefuses(t *testing.T) {
 	_, err = sqlite.Open(ctx, sqlite.Config{Path: strange})
 	require.ErrorIs(t, err, storage.ErrUnavailable)
 	assert.ErrorContains(t, err, "another program's")
+}
+
+// Signs that mean something in a data source name are only signs in a path.
+func TestOddPath(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a?b=c#d%20 é.db")
+	s := open(t, sqlite.Config{Path: path})
+	require.NoError(t, s.Update(ctx, audit("x")))
+	require.NoError(t, s.Close())
+	fi, err := os.Stat(path)
+	require.NoError(t, err)
+	assert.Positive(t, fi.Size())
+	r, err := sqlite.OpenAudit(ctx, path)
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, r.Last())
+	require.NoError(t, r.Close())
+}
+
+// A database that is taken away is unavailable, and is used again when it is
+// back; one that was put in its place is not written to by half.
+func TestFileTakenAway(t *testing.T) {
+	dir := t.TempDir()
+	path, away := filepath.Join(dir, "callward.db"), filepath.Join(dir, "away.db")
+	s := open(t, sqlite.Config{Path: path})
+	require.NoError(t, s.Update(ctx, audit("x")))
+	require.NoError(t, os.Rename(path, away))
+	nothing := func(storage.Tx) error { return nil }
+	require.ErrorIs(t, s.Update(ctx, audit("x")), storage.ErrUnavailable)
+	require.ErrorIs(t, s.View(ctx, nothing), storage.ErrUnavailable)
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	require.ErrorIs(t, s.Update(ctx, audit("x")), storage.ErrUnavailable)
+	require.NoError(t, os.Rename(away, path))
+	require.NoError(t, s.Update(ctx, audit("x")))
+	assert.EqualValues(t, 2, size(t, s))
 }
 
 // Without keys everything but PHI works.

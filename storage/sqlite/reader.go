@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"time"
@@ -42,8 +43,8 @@ func OpenAudit(ctx context.Context, path string) (*AuditReader, error) {
 		return nil, fmt.Errorf("%w: database: %w", storage.ErrNotFound, err)
 	}
 	query := url.Values{"mode": {"ro"}}
-	if fi, err := os.Stat(path + "-wal"); err != nil || fi.Size() == 0 {
-		query.Set("immutable", "1") // nobody writes to it, so nothing need be locked or made beside it
+	if _, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) {
+		query.Set("immutable", "1") // nobody has it open, so nothing need be locked or made beside it
 	}
 	db, err := openPool(path, 5*time.Second, query)
 	if err != nil {

@@ -257,24 +257,31 @@ func (t *tx) writeCanary() error {
 	return t.exec("INSERT INTO meta (key, value) VALUES ('canary', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", sealed)
 }
 
-// checkKeys refuses keys that are not those of this database.
+// checkKeys refuses keys that are not those of this database. It only writes
+// to a database that is new.
 func (s *Store) checkKeys() error {
 	if s.cfg.Keys == nil {
 		return nil
 	}
-	return s.Update(background, func(u storage.Tx) error {
-		t := u.(*tx)
+	found := false
+	check := func(v storage.Tx) error {
 		var sealed []byte
-		found, err := t.one("SELECT value FROM meta WHERE key = 'canary'", nil, &sealed)
-		if err != nil {
+		var err error
+		if found, err = v.(*tx).one("SELECT value FROM meta WHERE key = 'canary'", nil, &sealed); err != nil || !found {
 			return err
-		}
-		if !found {
-			return t.writeCanary()
 		}
 		if _, err := s.cfg.Keys.Open(canaryPlace, sealed); err != nil {
 			return fmt.Errorf("%w: the database was sealed with another keyset: give the one it was made with", storage.ErrSealed)
 		}
 		return nil
+	}
+	if err := s.View(background, check); err != nil || found {
+		return err
+	}
+	return s.Update(background, func(u storage.Tx) error {
+		if err := check(u); err != nil || found {
+			return err
+		}
+		return u.(*tx).writeCanary()
 	})
 }

@@ -55,6 +55,7 @@ type Config struct {
 // Store is a storage.Store on SQLite.
 type Store struct {
 	cfg     Config
+	file    fs.FileInfo // the file that was opened
 	db      *sql.DB
 	writer  *writer
 	readers chan *conn // idle ones; a nil is leave to open one more
@@ -103,7 +104,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		s.readers <- nil
 	}
 	if err := s.start(); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, s.disconnect())
 	}
 	return s, nil
 }
@@ -113,14 +114,36 @@ func (s *Store) start() error {
 	if err != nil {
 		return err
 	}
-	if err := migrate(c, s.cfg.Clock()); err != nil {
+	if s.file, err = os.Stat(s.cfg.Path); err != nil {
+		return errors.Join(fmt.Errorf("%w: database: %w", storage.ErrUnavailable, err), c.close())
+	}
+	var mode string
+	_, err = c.one("PRAGMA journal_mode", nil, &mode)
+	if err == nil && mode != "wal" {
+		err = fmt.Errorf("%w: the file system cannot share memory for write-ahead logging: put the database on a local disk", storage.ErrUnavailable)
+	}
+	if err == nil {
+		err = migrate(c, s.cfg.Clock())
+	}
+	if err != nil {
 		return errors.Join(err, c.close())
 	}
 	s.writer = newWriter(s, c)
-	if err := s.checkKeys(); err != nil {
-		return errors.Join(err, c.close())
+	return s.checkKeys()
+}
+
+// disconnect closes all connections; nobody may be using one.
+func (s *Store) disconnect() error {
+	var errs []error
+	if s.writer != nil {
+		errs = append(errs, s.writer.c.close())
 	}
-	return nil
+	for range maxReaders {
+		if c := <-s.readers; c != nil {
+			errs = append(errs, c.close())
+		}
+	}
+	return errors.Join(append(errs, s.db.Close())...)
 }
 
 // prepareFile makes the file before SQLite does, for the mode, and refuses one
@@ -139,6 +162,19 @@ func prepareFile(path string) error {
 	}
 	if fi.Mode().Perm()&0o077 != 0 {
 		return fmt.Errorf("sqlite: database can be read by others: run chmod 600 %s", path)
+	}
+	return nil
+}
+
+// inPlace refuses to go on with a file that was removed or replaced: SQLite
+// would keep writing to it, and nobody would ever read that.
+func (s *Store) inPlace() error {
+	there, err := os.Stat(s.cfg.Path)
+	if err != nil {
+		return fmt.Errorf("%w: database: %w", storage.ErrUnavailable, err)
+	}
+	if !os.SameFile(there, s.file) {
+		return fmt.Errorf("%w: database %s was replaced while open: restart callward", storage.ErrUnavailable, s.cfg.Path)
 	}
 	return nil
 }
@@ -166,14 +202,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.running.Wait()
 
-	errs := []error{s.writer.c.close()}
-	for range maxReaders {
-		if c := <-s.readers; c != nil {
-			errs = append(errs, c.close())
-		}
-	}
-	errs = append(errs, s.db.Close())
-	s.closeErr = errors.Join(errs...)
+	s.closeErr = s.disconnect()
 	return s.closeErr
 }
 
@@ -203,6 +232,9 @@ func (s *Store) View(ctx context.Context, fn func(storage.Tx) error) error {
 }
 
 func (s *Store) view(c *conn, fn func(storage.Tx) error) error {
+	if err := s.inPlace(); err != nil {
+		return err
+	}
 	if err := c.exec("BEGIN"); err != nil {
 		return err
 	}
