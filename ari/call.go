@@ -215,8 +215,7 @@ func (c *Call) apply(e Event) {
 			watchers = append(watchers, fn)
 		}
 	}
-	close(c.changed)
-	c.changed = make(chan struct{})
+	c.turn()
 	c.mu.Unlock()
 	if len(keyed) > 0 {
 		at := c.ctl.cfg.Now()
@@ -314,6 +313,12 @@ func (c *Call) resynced(e *gapEvent) {
 			l.ended(&HungUp{Text: "ended while no events came"})
 		}
 	}
+}
+
+// turn wakes the verbs that wait; c.mu is held.
+func (c *Call) turn() {
+	close(c.changed)
+	c.changed = make(chan struct{})
 }
 
 // wait returns nil when done holds, which is looked at under the call's lock

@@ -34,6 +34,7 @@ type Leg struct {
 	asked        bool   // a hang-up was asked for
 	askedCause   int
 	leaving      bool // Continue was asked for
+	tool         bool // a snoop: Asterisk tells no more of it after StasisEnd
 	keys         []byte
 	lost         int // keys that found the type-ahead full
 	watch        map[int]func(byte, time.Time)
@@ -42,7 +43,8 @@ type Leg struct {
 }
 
 func newLeg(c *Call, id, role string) *Leg {
-	return &Leg{call: c, id: id, role: role, done: make(chan struct{}), talking: make(chan struct{}, 1),
+	o, ours := parseID(c.ctl.cfg.App, id)
+	return &Leg{call: c, id: id, role: role, tool: ours && o.kind == kindSnoop, done: make(chan struct{}), talking: make(chan struct{}, 1),
 		watch: map[int]func(byte, time.Time){}}
 }
 
@@ -156,7 +158,7 @@ func (l *Leg) stasisEnded() {
 	if l.err != nil {
 		return
 	}
-	if l.leaving && !l.asked {
+	if l.leaving && !l.asked || l.tool {
 		l.left()
 		return
 	}
@@ -168,7 +170,7 @@ func (l *Leg) stasisEnded() {
 func (l *Leg) left() {
 	switch {
 	case l.inStasis:
-	case l.asked:
+	case l.asked || l.tool:
 		l.ended(&HungUp{Cause: l.askedCause})
 	default:
 		l.ended(ErrLeft)
@@ -199,9 +201,9 @@ func (l *Leg) alive(ctx context.Context) error {
 }
 
 // explain turns "gone" into why the leg ended, which Asterisk tells a moment
-// later.
+// later. A playback that a hang-up cut off is told as failed.
 func (l *Leg) explain(ctx context.Context, err error) error {
-	if !errors.Is(err, ErrGone) && !errors.Is(err, ErrNotInStasis) {
+	if !errors.Is(err, ErrGone) && !errors.Is(err, ErrNotInStasis) && !errors.Is(err, ErrPlayback) {
 		return err
 	}
 	var why error
@@ -325,9 +327,17 @@ func (l *Leg) Hangup(ctx context.Context, cause Cause) error {
 	if err != nil && !errors.Is(err, ErrGone) {
 		return err
 	}
-	gone := err != nil
+	if err != nil { // it ended before: the event that tells why is on its way, if there is one
+		if errors.Is(l.explain(ctx, err), err) {
+			c.mu.Lock()
+			l.ended(&HungUp{Text: "not there"})
+			c.turn()
+			c.mu.Unlock()
+		}
+		return nil
+	}
 	err = l.prove(ctx, "channels.hangup", "ChannelDestroyed", func() bool { return l.err != nil })
-	if gone || errors.Is(err, ErrGone) || errors.Is(err, ErrLeft) {
+	if errors.Is(err, ErrGone) || errors.Is(err, ErrLeft) {
 		return nil
 	}
 	return err

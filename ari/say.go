@@ -126,8 +126,9 @@ func (t *tune) run(ctx context.Context) error {
 func (t *tune) follow(ctx context.Context) error {
 	c := t.call
 	limit, gaps := c.ctl.cfg.RequestTimeout, t.gaps()
+	started := false
 	for {
-		var stopped, gap, started bool
+		var stopped, gap bool
 		var ended error
 		err := c.wait(ctx, limit, func() bool {
 			ended = t.ended()
