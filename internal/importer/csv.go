@@ -77,7 +77,7 @@ func (s *scan) csv(r io.Reader) error {
 	in := csv.NewReader(lim)
 	in.FieldsPerRecord = -1
 	in.ReuseRecord = true
-	t := &table{s: s}
+	t := &table{s: s, line: 1}
 	header, err := in.Read()
 	if err != nil {
 		s.bad(passPatients, 1, "file", "it has no header line")
@@ -174,7 +174,7 @@ func (t *table) refuse(p pass, what, why string) error {
 
 const (
 	whyNoNumber  = "record_number is empty"
-	whyBadNumber = "record_number is not letters, digits, dashes and spaces"
+	whyBadNumber = "record_number is not letters, digits, spaces and the marks - _ / . alone"
 )
 
 // number reads record_number, as written in canonical form.
@@ -253,7 +253,7 @@ func (t *table) invoice() error {
 	}
 	number, err := policy.NormalizeIdentifier(t.get("invoice"))
 	if err != nil {
-		return t.refuse(passRest, what, "invoice is not letters, digits, dashes and spaces")
+		return t.refuse(passRest, what, "invoice is not letters, digits, spaces and the marks - _ / . alone")
 	}
 	date := t.get("date")
 	if _, err := time.Parse(time.DateOnly, date); date != "" && err != nil {

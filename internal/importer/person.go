@@ -59,7 +59,7 @@ var numberNames = map[storage.IdentifierKind]string{
 func (b *builder) number(kind storage.IdentifierKind, s, system string) {
 	n, err := policy.NormalizeIdentifier(s)
 	if err != nil {
-		b.leftOut(numberNames[kind], "not letters, digits, dashes and spaces")
+		b.leftOut(numberNames[kind], "not letters, digits, spaces and the marks - _ / . alone")
 		return
 	}
 	b.add(kind, n, system)
