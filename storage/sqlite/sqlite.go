@@ -91,6 +91,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	db, err := openPool(cfg.Path, cfg.Busy, url.Values{
+		"mode":           {"rw"}, // never make another in place of one that was taken away
 		"_journal_mode":  {"WAL"},
 		"_synchronous":   {"FULL"},
 		"_foreign_keys":  {"on"},
@@ -222,8 +223,11 @@ func (s *Store) View(ctx context.Context, fn func(storage.Tx) error) error {
 		return context.Cause(ctx)
 	}
 	defer func() { s.readers <- c }()
+	err := s.inPlace()
+	if err != nil {
+		return err
+	}
 	if c == nil {
-		var err error
 		if c, err = connect(s.db, "temp_store=MEMORY", "query_only=ON"); err != nil {
 			return err
 		}
@@ -232,9 +236,6 @@ func (s *Store) View(ctx context.Context, fn func(storage.Tx) error) error {
 }
 
 func (s *Store) view(c *conn, fn func(storage.Tx) error) error {
-	if err := s.inPlace(); err != nil {
-		return err
-	}
 	if err := c.exec("BEGIN"); err != nil {
 		return err
 	}
