@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -75,18 +74,13 @@ func (m *Main) demo(ctx context.Context, o demoOptions) (err error) {
 	s, err := scene.Open(ctx, scene.Options{
 		Dir: dir, Binary: binary, Name: "Lakeside Clinic", Callback: "+12065550100",
 		Agents:   []scene.Agent{{ID: "maria", Name: "Maria Lopez", State: "WA"}},
-		Patients: os.Getenv("XX"), Progress: bar.show,
+		Patients: demoPatients, Progress: bar.show,
 	})
 	bar.done()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if b := os.Getenv("XSEED"); b != "" {
-		if out, err := exec.Command(b, filepath.Dir(s.Config)).CombinedOutput(); err != nil {
-			return fmt.Errorf("%s", out)
-		}
-	}
 	if err := s.Serve(ctx); err != nil {
 		return err
 	}

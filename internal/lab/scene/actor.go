@@ -70,8 +70,8 @@ func (a *Actor) HearOut(ctx context.Context, ids ...string) (recognise.Match, er
 	return a.ear.WaitEnd(ctx, ids...)
 }
 
-// Heard are all prompts so far.
-func (a *Actor) Heard() []recognise.Match { return a.ear.Matches() }
+// Matches are all prompts heard so far.
+func (a *Actor) Matches() []recognise.Match { return a.ear.Matches() }
 
 // At is when a match began.
 func (a *Actor) At(m recognise.Match) time.Time { return a.TimeAt(m.Start) }

@@ -55,6 +55,10 @@ type Options struct {
 	Bench      bool
 	// RecordingDir replaces the folder of sealed recordings.
 	RecordingDir string
+	// Short replaces every prompt that needs no agent by a second of sound of
+	// its own, as a studio recording would: for tests that do not listen to
+	// words.
+	Short bool
 }
 
 // Scene is a set stage.
@@ -135,14 +139,62 @@ func Open(ctx context.Context, o Options) (_ *Scene, err error) {
 	return s, nil
 }
 
-func (s *Scene) promptsDir() string { return filepath.Join(s.Install.CacheDir, "prompts") }
+// promptsDir is where rendered prompts are kept: the cache, which all scenes of
+// this machine share.
+func (s *Scene) promptsDir() string {
+	if s.Options.Short {
+		return filepath.Join(s.Install.CacheDir, "prompts-short")
+	}
+	return filepath.Join(s.Install.CacheDir, "prompts")
+}
 
-func (s *Scene) renderPrompts(ctx context.Context) (err error) {
-	s.Prompts, err = lab.Prompts(s.Install, "", map[string]string{"organisation": s.Options.Name, "callback": s.Options.Callback})
+func (s *Scene) studioDir() string {
+	if s.Options.Short {
+		return filepath.Join(s.Install.CacheDir, "studio-short")
+	}
+	return ""
+}
+
+func (s *Scene) renderPrompts(ctx context.Context) error {
+	catalogue, err := prompts.Load(asteriskconfig.Prompts)
 	if err != nil {
 		return err
 	}
+	if err := s.recordStudio(catalogue); err != nil {
+		return err
+	}
+	argv, env := s.Install.CommandLine("espeak-ng")
+	s.Prompts = prompts.NewRenderer(catalogue, prompts.RenderOptions{
+		Dir: s.promptsDir(), Studio: s.studioDir(), Command: append(argv, prompts.EspeakArgs...), Env: env,
+		Vars: map[string]string{"organisation": s.Options.Name, "callback": s.Options.Callback},
+	})
 	return s.Prompts.RenderAll(ctx, func(done, total int) { s.Options.progress("prompts", int64(done), int64(total)) })
+}
+
+// recordStudio makes the short sounds of Options.Short, once.
+func (s *Scene) recordStudio(c *prompts.Catalogue) error {
+	if !s.Options.Short {
+		return nil
+	}
+	for i, lang := range c.Languages() {
+		if err := os.MkdirAll(filepath.Join(s.studioDir(), lang), 0o755); err != nil {
+			return err
+		}
+		for n, id := range c.IDs() {
+			path := filepath.Join(s.studioDir(), lang, id+".wav")
+			if _, err := os.Stat(path); err == nil || id == "agent_announce" {
+				continue
+			}
+			part := fmt.Sprintf("%s.%d", path, os.Getpid())
+			if err := softphone.WriteWAV(part, softphone.Speech(1000*(i+1)+n, 1200*time.Millisecond)); err != nil {
+				return err
+			}
+			if err := os.Rename(part, path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // initSite does what an admin does: init, agents, training, patients.
@@ -235,6 +287,9 @@ func (s *Scene) env() []string {
 	if s.Asterisk != nil {
 		env = append(env, "CALLWARD_ASTERISK_ARI_URL="+s.Asterisk.ARIURL, "CALLWARD_ASTERISK_ARI_CA_FILE="+s.Asterisk.CAFile,
 			"CALLWARD_ASTERISK_ARI_USER="+s.Asterisk.ARIUser)
+	}
+	if studio := s.studioDir(); studio != "" {
+		env = append(env, "CALLWARD_PROMPTS_STUDIO="+studio)
 	}
 	if s.Options.RecordingDir != "" {
 		env = append(env, "CALLWARD_RECORDING_DIR="+s.Options.RecordingDir)
