@@ -94,43 +94,44 @@ func clone(t testing.TB, v any) any {
 }
 
 // set puts a value at a path such as parties.0.answers; null removes it, and
-// "+" appends to a list.
-func set(t testing.TB, at any, path string, v any) any {
-	t.Helper()
+// "+" appends to a list. False: there is no such place.
+func set(at any, path string, v any) (any, bool) {
 	head, rest, more := strings.Cut(path, ".")
 	switch node := at.(type) {
 	case map[string]any:
+		ok := true
 		switch {
 		case more:
 			if node[head] == nil {
 				node[head] = map[string]any{}
 			}
-			node[head] = set(t, node[head], rest, v)
+			node[head], ok = set(node[head], rest, v)
 		case v == nil:
 			delete(node, head)
 		default:
 			node[head] = v
 		}
-		return node
+		return node, ok
 	case []any:
 		if head == "+" {
-			return append(node, v)
+			return append(node, v), true
 		}
 		i, err := strconv.Atoi(head)
-		require.NoError(t, err, path)
-		require.Less(t, i, len(node), path)
+		if err != nil || i >= len(node) {
+			return node, false
+		}
+		ok := true
 		switch {
 		case more:
-			node[i] = set(t, node[i], rest, v)
+			node[i], ok = set(node[i], rest, v)
 		case v == nil:
-			return slices.Delete(node, i, i+1)
+			node = slices.Delete(node, i, i+1)
 		default:
 			node[i] = v
 		}
-		return node
+		return node, ok
 	}
-	require.Fail(t, "no such fact", path)
-	return nil
+	return at, false
 }
 
 func request(t testing.TB, action string, facts any) policy.Request {
@@ -150,6 +151,14 @@ func (c *testCase) request(t testing.TB) policy.Request {
 	} else {
 		require.Equal(t, "nothing", c.Given, "%s: given is usual or nothing", c.ID)
 	}
+	facts, ok := c.differ(t, facts)
+	require.True(t, ok, "%s: there is no such fact", c.ID)
+	return request(t, c.When, facts)
+}
+
+// differ applies what a case says is different.
+func (c *testCase) differ(t testing.TB, facts any) (any, bool) {
+	t.Helper()
 	paths := make([]string, 0, len(c.But))
 	for path := range c.But {
 		paths = append(paths, path)
@@ -160,9 +169,12 @@ func (c *testCase) request(t testing.TB) policy.Request {
 		if v != nil {
 			v = clone(t, v)
 		}
-		facts = set(t, facts, path, v)
+		var ok bool
+		if facts, ok = set(facts, path, v); !ok {
+			return nil, false
+		}
 	}
-	return request(t, c.When, facts)
+	return facts, true
 }
 
 func TestCases(t *testing.T) {

@@ -250,7 +250,7 @@ func digitValue(r rune) (byte, bool) {
 	if r >= '0' && r <= '9' {
 		return byte(r), true
 	}
-	if r < 0x80 || !unicode.Is(unicode.Nd, r) {
+	if r < 0x80 {
 		return 0, false
 	}
 	for _, t := range unicode.Nd.R16 {
