@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -72,13 +73,20 @@ func readCases(t testing.TB) []testCase {
 	return out
 }
 
+var usualFacts = sync.OnceValues(func() (map[string]map[string]any, error) {
+	var all map[string]map[string]any
+	b, err := os.ReadFile("testdata/usual.yaml")
+	if err != nil {
+		return nil, err
+	}
+	return all, yaml.Unmarshal(b, &all)
+})
+
 // usual returns a fresh copy of an action's usual facts.
 func usual(t testing.TB, action string) map[string]any {
 	t.Helper()
-	b, err := os.ReadFile("testdata/usual.yaml")
+	all, err := usualFacts()
 	require.NoError(t, err)
-	var all map[string]map[string]any
-	require.NoError(t, yaml.Unmarshal(b, &all))
 	require.Contains(t, all, action)
 	return clone(t, all[action]).(map[string]any)
 }
@@ -102,9 +110,6 @@ func set(at any, path string, v any) (any, bool) {
 		ok := true
 		switch {
 		case more:
-			if node[head] == nil {
-				node[head] = map[string]any{}
-			}
 			node[head], ok = set(node[head], rest, v)
 		case v == nil:
 			delete(node, head)

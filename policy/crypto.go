@@ -82,13 +82,11 @@ func completeKeep(_ *Params, f *KeepRecord) verdict {
 	g.need(f.Use == UseWrite || f.Use == UseRead, "use")
 	g.need(f.Store.known(), "store")
 	g.need(f.Algorithm.known(), "algorithm")
-	if f.Algorithm != NoCipher {
-		g.need(f.KeyID != "", "key_id")
-		g.need(f.KeyState.known(), "key_state")
-		if f.Use == UseRead {
-			g.need(f.Integrity == IntegrityVerified || f.Integrity == IntegrityFailed, "integrity")
-		}
-	}
+	sealed := f.Algorithm != NoCipher
+	g.need((f.KeyID != "") == sealed, "key_id")
+	g.need(f.KeyState.known() == sealed, "key_state")
+	checked := f.Integrity == IntegrityVerified || f.Integrity == IntegrityFailed
+	g.need(checked == (sealed && f.Use == UseRead), "integrity")
 	return g.verdict()
 }
 
