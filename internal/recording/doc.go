@@ -15,8 +15,9 @@
 // patient, 1 what the patient hears), 8 kHz. A LIST/INFO chunk with the ids of
 // recording, call and consent and the start time stands before the data, so a
 // file says what it is even when its end is missing. The RIFF and data sizes
-// are those of a stream (0xFFFFFFFF): the length is not known when the header
-// is sealed. `age -d -i identity file.wav.age > file.wav` opens it without us.
+// are those of a stream (0x7FFFF000, as sox writes to a pipe and takes without a
+// warning), for the length is not known when the header is sealed. Without us it
+// opens by `age -d -i identity id.wav.age > id.wav`.
 //
 // # Names on disk
 //
@@ -28,7 +29,9 @@
 //	    sealed --> [*]
 //	    truncated --> [*]
 //
-// Seal is: last age chunk, fsync, rename, fsync of the directory.
+// Seal is: last age chunk, fsync, rename, fsync of the directory. While a file
+// is live, id.wav.age.tail beside it holds what age has not sealed yet (tail.go);
+// a truncated file keeps it as id.truncated.tail.age.
 //
 // # A session
 //

@@ -14,7 +14,7 @@ import (
 // Specifications 1.0, 1991, for RIFF and INFO; format tag 7 from RFC 2361).
 const (
 	wavMuLaw    = 7
-	wavUnknown  = 0xFFFFFFFF // size of a stream whose end is not known
+	wavUnknown  = 0x7FFFF000 // size of data whose end is not known, as sox writes it to a pipe
 	wavMaxHead  = 64 << 10   // a header of ours is a few hundred bytes
 	wavTimeForm = "2006-01-02T15:04:05.000Z07:00"
 	software    = "Callward"
@@ -49,14 +49,13 @@ func wavHeader(h Header, tail int64) []byte {
 		writeChunk(&info, f[0], append([]byte(f[1]), 0))
 	}
 	var b bytes.Buffer
-	b.WriteString("RIFF")
-	writeUint32(&b, wavUnknown)
 	b.WriteString("WAVE")
 	writeChunk(&b, "fmt ", wavFormat())
 	writeChunk(&b, "LIST", info.Bytes())
 	b.WriteString("data")
 	writeUint32(&b, wavUnknown)
-	return b.Bytes()
+	head := binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(wavUnknown+b.Len()))
+	return append(head, b.Bytes()...)
 }
 
 func wavFormat() []byte {
