@@ -92,7 +92,7 @@ func (c *Call) run(handler func(context.Context, *Call)) {
 		defer close(boxed)
 		c.drain()
 	}()
-	c.ctl.chores.Go(c.subscribe)
+	c.subscribe()
 	c.handle(handler)
 	c.finish()
 	c.cancel(context.Canceled)

@@ -139,6 +139,8 @@ func (t *tune) follow(ctx context.Context) error {
 			return t.state.finished || stopped || gap || ended != nil || turned
 		})
 		switch {
+		case t.over() && stopped:
+			return nil // a hang-up may have failed it, but what was asked for had come
 		case t.over():
 			return t.result()
 		case stopped:
