@@ -20,6 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // scene is a scripted Asterisk with a controller connected to it.
 type scene struct {
 	*aritest.Asterisk
+	ctx    context.Context // of the bubble
 	ctl    *ari.Controller
 	states []ari.State
 }
@@ -39,8 +40,8 @@ func play(t *testing.T, call func(context.Context, *ari.Call), script func(*scen
 		}
 		ctl, err := ari.New(cfg)
 		require.NoError(t, err)
-		s.ctl = ctl
 		ctx, stop := context.WithCancel(t.Context())
+		s.ctl, s.ctx = ctl, ctx
 		served := make(chan error, 1)
 		go func() { served <- ctl.Serve(ctx, h) }()
 		require.NoError(t, ctl.Ready(ctx))
@@ -48,6 +49,15 @@ func play(t *testing.T, call func(context.Context, *ari.Call), script func(*scen
 		stop()
 		require.NoError(t, <-served)
 	})
+}
+
+// back waits until the controller has noticed what the script did to the
+// connection and has it again.
+func (s *scene) back(t *testing.T) {
+	t.Helper()
+	synctest.Wait()
+	require.NoError(t, s.ctl.Ready(s.ctx))
+	synctest.Wait()
 }
 
 func TestAnswerSayHangup(t *testing.T) {

@@ -21,7 +21,7 @@ type socket struct {
 	mu      sync.Mutex
 	next    uint64
 	pending map[string]chan reply
-	lastAt  time.Time // when the last message came
+	lastAt  time.Time // the last proof that the other end is there
 	err     error     // why it closed
 	done    chan struct{}
 }
@@ -52,9 +52,7 @@ func (s *socket) read(event func([]byte)) {
 		if buf, err = readInto(buf[:0], r); err != nil {
 			break
 		}
-		s.mu.Lock()
-		s.lastAt = s.now()
-		s.mu.Unlock()
+		s.heard()
 		if name, _ := eventType(buf); name != "RESTResponse" {
 			event(buf)
 		} else if err = s.answered(buf); err != nil {
@@ -121,6 +119,12 @@ func (s *socket) why() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err
+}
+
+func (s *socket) heard() {
+	s.mu.Lock()
+	s.lastAt = s.now()
+	s.mu.Unlock()
 }
 
 func (s *socket) lastHeard() time.Time {
@@ -221,5 +225,6 @@ func (s *socket) ping(every time.Duration) {
 			s.close(errors.New("a ping was not answered"))
 			return
 		}
+		s.heard()
 	}
 }
