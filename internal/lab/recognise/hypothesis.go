@@ -16,6 +16,7 @@ const (
 	// period of the voice off fits less.
 	moved            = 0.85
 	moveBack, moveOn = rate * 4 / 100, rate / 5
+	moveKnown        = rate // moveOn of a prompt that is known
 
 	// A prompt that alone is heard correlates clean, and another one that
 	// shares its words does not. Among other sounds, or with much of it lost,
@@ -55,6 +56,7 @@ type hypothesis struct {
 
 	xy, xx, yy float64
 	first      float64 // correlation of the beginning, when it was found
+	known      bool    // it has become a match
 }
 
 // at returns where block k lies in what was heard.
@@ -185,7 +187,11 @@ func (h *hypothesis) follow(heard []int16, part []int16) {
 
 // move searches for a block around its place.
 func (h *hypothesis) move(heard, part []int16, at int) (lag int, best float64) {
-	for d := -moveBack; d <= moveOn; d++ {
+	on := moveOn
+	if h.known {
+		on = moveKnown
+	}
+	for d := -moveBack; d <= on; d++ {
 		if score := ncc(dots(heard, at+d, part)); score > best {
 			lag, best = d, score
 		}
@@ -198,6 +204,7 @@ func (h *hypothesis) move(heard, part []int16, at int) (lag int, best float64) {
 // period off.
 func (h *hypothesis) align(heard []int16) {
 	part := h.p.pcm[h.p.lead:min(h.p.lead+prefix, h.p.tail)]
+	h.known = true
 	best, start := h.first, h.start
 	for at := h.start - sameStart; at <= h.start+sameStart; at++ {
 		if at+h.p.lead+len(part) > len(heard) {
@@ -210,7 +217,7 @@ func (h *hypothesis) align(heard []int16) {
 	if start == h.start {
 		return
 	}
-	*h = hypothesis{p: h.p, start: start, first: best, good: -1}
+	*h = hypothesis{p: h.p, start: start, first: best, good: -1, known: true}
 	h.advance(heard)
 }
 

@@ -264,6 +264,18 @@ func TestLocate(t *testing.T) {
 	assert.Zero(t, score)
 }
 
+func TestShare(t *testing.T) {
+	one, two := softphone.Speech(1, 3*time.Second), softphone.Speech(2, 3*time.Second)
+	torn := silence(3000)
+	for at := 0; at < len(one); at += 5000 {
+		torn = join(torn, line(one[at:min(at+5000, len(one))], 0.3), silence(777))
+	}
+	assert.GreaterOrEqual(t, recognise.Share(torn, one), 0.5)
+	assert.Less(t, recognise.Share(torn, two), 0.1)
+	assert.InDelta(t, 1, recognise.Share(join(silence(999), line(one, 0.1)), one), 0.001)
+	assert.Zero(t, recognise.Share(one, silence(10)))
+}
+
 func BenchmarkFindMinute(b *testing.B) {
 	var list []recognise.Prompt
 	for i := range 120 {

@@ -114,7 +114,7 @@ func (i *Invite) Answer(ctx context.Context) (*Call, error) {
 	p.mu.Unlock()
 	m, err := newMedia(local, i.offer.secure)
 	if err != nil {
-		return nil, err
+		return nil, i.fail(err)
 	}
 	answer, key := m.answer(i.offer)
 	c := newCall(p, calleeDialog(i.req, i.tag, p.contact()), m, i.From(), answer)
@@ -123,7 +123,7 @@ func (i *Invite) Answer(ctx context.Context) (*Call, error) {
 	}
 	if err != nil {
 		m.stop()
-		return nil, err
+		return nil, i.fail(err)
 	}
 	res := i.response(sip.StatusOK, "OK", answer.marshal())
 	c.timer.grant(c, i.req, res)
@@ -135,6 +135,12 @@ func (i *Invite) Answer(ctx context.Context) (*Call, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// fail tells the caller that this phone cannot answer.
+func (i *Invite) fail(err error) error {
+	_ = i.tx.Respond(i.response(sip.StatusInternalServerError, "Internal Error", nil))
+	return err
 }
 
 // Reject answers with a final code of 300 or more, 486 for busy.

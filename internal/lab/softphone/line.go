@@ -20,13 +20,16 @@ type line struct {
 	net.Conn
 	local  netip.AddrPort
 	remote string
+	served chan struct{} // closed when the SIP stack begins to read
+	first  sync.Once
 	gone   chan struct{}
 	once   sync.Once
 	err    error // set before gone is closed
 }
 
-// Read tells the phone when the connection breaks.
+// Read tells the phone when the connection is served, and when it breaks.
 func (l *line) Read(b []byte) (int, error) {
+	l.first.Do(func() { close(l.served) })
 	n, err := l.Conn.Read(b)
 	if err != nil {
 		l.broke(err)
@@ -76,6 +79,7 @@ func (p *Phone) connect(ctx context.Context) error {
 		Conn:   conn,
 		local:  conn.LocalAddr().(*net.TCPAddr).AddrPort(),
 		remote: conn.RemoteAddr().String(),
+		served: make(chan struct{}),
 		gone:   make(chan struct{}),
 	}
 	l.local = netip.AddrPortFrom(l.local.Addr().Unmap(), l.local.Port())
@@ -89,37 +93,25 @@ func (p *Phone) connect(ctx context.Context) error {
 	p.tasks.Add(2)
 	p.mu.Unlock()
 
-	served := make(chan struct{})
 	accept := &oneConn{conn: make(chan net.Conn, 1), line: l}
 	accept.conn <- l
 	go func() {
 		defer p.tasks.Done()
-		defer close(served)
 		_ = p.server.ServeTLS(accept)
 	}()
 	go func() {
 		defer p.tasks.Done()
-		<-served
+		<-l.gone
 		p.afterLoss(l)
 	}()
-	return p.pooled(ctx, l)
-}
-
-// pooled waits until the SIP stack finds the connection by its address.
-func (p *Phone) pooled(ctx context.Context, l *line) error {
-	for {
-		conn, err := p.ua.TransportLayer().GetConnection("tls", l.remote)
-		if err == nil {
-			_, _ = conn.TryClose() // gives back what looking it up took
-			return nil
-		}
-		select {
-		case <-l.gone:
-			return l.err
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		default:
-		}
+	// The SIP stack reads once it can find the connection by its address.
+	select {
+	case <-l.served:
+		return nil
+	case <-l.gone:
+		return l.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 

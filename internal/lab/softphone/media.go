@@ -83,6 +83,10 @@ func newMedia(local netip.Addr, secure bool) (*media, error) {
 			first, second = second, first
 		}
 		m := &media{rtp: first, rtcp: second, secure: secure, dir: sendRecv, stopped: make(chan struct{})}
+		if err := stampArrivals(first); err != nil {
+			m.close()
+			return nil, fmt.Errorf("softphone: RTP socket: %w", err)
+		}
 		if !secure {
 			return m, nil
 		}
@@ -245,15 +249,16 @@ func (m *media) receive() {
 	wire := make([]byte, 2048)
 	clear := make([]byte, 0, 2048)
 	pcm := make([]int16, 0, 2048)
+	oob := make([]byte, 128)
 	for {
-		n, _, err := m.rtp.ReadFromUDPAddrPort(wire)
+		n, noted, _, _, err := m.rtp.ReadMsgUDPAddrPort(wire, oob)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil {
 			continue // an ICMP error of something sent earlier
 		}
-		m.accept(wire[:n], clear, pcm, time.Now())
+		m.accept(wire[:n], clear, pcm, arrival(oob[:noted], time.Now()))
 	}
 }
 
