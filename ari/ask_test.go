@@ -87,7 +87,7 @@ func TestAsk(t *testing.T) {
 				close(ask)
 				began := time.Now()
 				for _, p := range tt.presses {
-					after(p.at - time.Since(began))
+					s.after(p.at - time.Since(began))
 					s.Press("c1", p.keys)
 				}
 				<-ended
@@ -140,7 +140,7 @@ func TestSayKeepsKeysForTheNextAsk(t *testing.T) {
 	}, func(s *scene) {
 		s.OnPlay(func(ch, _ string) { s.Press(ch, "3") })
 		s.Incoming("c1")
-		after(5 * time.Second)
+		s.after(5 * time.Second)
 		assert.Equal(t, time.Second, said, "a key does not stop Say")
 		assert.Equal(t, "3", got.Digits.Reveal())
 		assert.Equal(t, []string{"sound:greeting"}, s.Played("c1"))
@@ -163,9 +163,9 @@ func TestSayUntilKeyStopsThePrompt(t *testing.T) {
 			return time.Second
 		})
 		s.Incoming("c1")
-		after(3 * time.Second)
+		s.after(3 * time.Second)
 		s.Press("c1", "5")
-		after(5 * time.Second)
+		s.after(5 * time.Second)
 		assert.Equal(t, ari.Key('5'), key)
 		assert.Equal(t, 3*time.Second, took)
 		assert.Zero(t, none)
@@ -185,9 +185,9 @@ func TestWatchKeys(t *testing.T) {
 		s.Incoming("c1")
 		synctest.Wait()
 		s.Press("c1", "12")
-		after(1500 * time.Millisecond)
+		s.after(1500 * time.Millisecond)
 		s.Press("c1", "3")
-		after(5 * time.Second)
+		s.after(5 * time.Second)
 		assert.Equal(t, "12", string(seen))
 		assert.Equal(t, "3", late.Digits.Reveal(), "watched keys are not type-ahead")
 	})
@@ -204,7 +204,7 @@ func TestTypeAheadIsBounded(t *testing.T) {
 		for range 30 {
 			s.Press("c1", "12345")
 		}
-		after(2 * time.Second)
+		s.after(2 * time.Second)
 		assert.Equal(t, 64, kept)
 	})
 }

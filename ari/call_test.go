@@ -51,6 +51,12 @@ func play(t *testing.T, call func(context.Context, *ari.Call), script func(*scen
 	})
 }
 
+// after lets d pass and everything settle.
+func (s *scene) after(d time.Duration) {
+	after(d)
+	synctest.Wait()
+}
+
 // back waits until the controller has noticed what the script did to the
 // connection and has it again.
 func (s *scene) back(t *testing.T) {
@@ -73,8 +79,7 @@ func TestAnswerSayHangup(t *testing.T) {
 	}, func(s *scene) {
 		began := time.Now()
 		require.True(t, s.Incoming("c1", "in", "en"))
-		time.Sleep(10 * time.Second)
-		synctest.Wait()
+		s.after(10 * time.Second)
 		assert.Equal(t, []error{nil, nil, nil}, got)
 		assert.Equal(t, []string{"sound:hello", "sound:menu"}, s.Played("c1"))
 		assert.Empty(t, s.Channels())

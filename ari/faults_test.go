@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,16 +23,16 @@ func TestConnectThatIsNeverAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := aritest.New()
 		defer a.Close()
-		var conns []net.Conn
+		conns := make(chan net.Conn, 100)
 		cfg := a.Config()
 		real := cfg.Dial
-		silent := true
+		var talks atomic.Bool
 		cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if !silent {
+			if talks.Load() {
 				return real(ctx, network, addr)
 			}
 			near, far := net.Pipe()
-			conns = append(conns, far)
+			conns <- far
 			return near, nil
 		}
 		var states []ari.State
@@ -50,11 +51,12 @@ func TestConnectThatIsNeverAnswered(t *testing.T) {
 		ready, cancel := context.WithTimeout(ctx, time.Second)
 		assert.ErrorIs(t, ctl.Ready(ready), context.DeadlineExceeded)
 		cancel()
-		silent = false
+		talks.Store(true)
 		require.NoError(t, ctl.Ready(ctx))
 		stop()
 		require.NoError(t, <-served)
-		for _, c := range conns {
+		close(conns)
+		for c := range conns {
 			_ = c.Close()
 		}
 	})
@@ -119,11 +121,11 @@ func TestNoCrossTalk(t *testing.T) {
 		s.Emit(`{"type":"ChannelDtmfReceived","digit":"9","channel":{"id":""}}`)
 		s.Emit(`{"type":"ChannelDestroyed","cause":1,"channel":{"id":""}}`)
 		s.Emit(`{"type":"StasisStart","channel":{"id":""},"args":[]}`)
-		after(time.Second)
+		s.after(time.Second)
 		for i := range calls {
 			s.HangUp(fmt.Sprintf("c%d", i), ari.Cause(i+1))
 		}
-		after(time.Second)
+		s.after(time.Second)
 		for i := range calls {
 			assert.Equal(t, fmt.Sprintf("%04d", i), got[i])
 			assert.Equal(t, i+1, causes[i])
@@ -147,7 +149,7 @@ func TestNotFoundIsGone(t *testing.T) {
 func TestSilentSocketIsFoundByPing(t *testing.T) {
 	play(t, func(context.Context, *ari.Call) {}, func(s *scene) {
 		s.Freeze()
-		after(10*time.Second + time.Millisecond)
+		s.after(10*time.Second + time.Millisecond)
 		synctest.Wait()
 		assert.NotEqual(t, ari.Connected, s.ctl.State().Phase)
 		require.NotEmpty(t, s.states)
@@ -228,7 +230,7 @@ func TestLostPlaybackFinishedIsFoundByAsking(t *testing.T) {
 	}, func(s *scene) {
 		s.DropEvents("PlaybackFinished")
 		s.Incoming("c1")
-		after(30 * time.Second)
+		s.after(30 * time.Second)
 		assert.NoError(t, err)
 		assert.Equal(t, 10*time.Second, took)
 	})

@@ -62,7 +62,7 @@ func TestOriginate(t *testing.T) {
 				synctest.Wait()
 				assert.Equal(t, "PJSIP/agent-alice", asked.Endpoint)
 				assert.True(t, strings.HasPrefix(asked.ID, "callward~c1~agent.leg~"), asked.ID)
-				after(time.Second)
+				s.after(time.Second)
 				assert.Empty(t, s.Channels(), "what the handler leaves is hung up")
 				assert.Equal(t, 1, handled, "an originated channel is never a new call")
 			})
@@ -122,7 +122,7 @@ func TestBridge(t *testing.T) {
 	}, func(s *scene) {
 		ended = make(chan struct{})
 		s.Incoming("c1")
-		after(3500 * time.Millisecond)
+		s.after(3500 * time.Millisecond)
 		bridges := s.Bridges()
 		require.Len(t, bridges, 1)
 		var agent string
@@ -215,7 +215,7 @@ func TestStoppingLeavesCallsForTheNextRun(t *testing.T) {
 	}, func(s *scene) {
 		a = s.Asterisk
 		s.Incoming("c1")
-		after(3 * time.Second)
+		s.after(3 * time.Second)
 	})
 	assert.True(t, errors.Is(cause, ari.ErrStopping))
 	assert.Len(t, a.Channels(), 2, "the parties talk on, the recording's channels are gone")

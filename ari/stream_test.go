@@ -92,7 +92,7 @@ func TestStreamLoss(t *testing.T) {
 			}, func(s *scene) {
 				ended = make(chan struct{})
 				s.Incoming("c1")
-				after(time.Second)
+				s.after(time.Second)
 				tt.fault(s)
 				<-ended
 				switch {
@@ -103,7 +103,7 @@ func TestStreamLoss(t *testing.T) {
 				default:
 					assert.Error(t, lost)
 				}
-				after(time.Second)
+				s.after(time.Second)
 				assert.Empty(t, s.Channels())
 				assert.Empty(t, s.Bridges())
 			})
@@ -132,7 +132,7 @@ func TestStreamThatCannotStartLeavesNothing(t *testing.T) {
 					<-ended
 					var e *ari.Error
 					require.ErrorAs(t, err, &e)
-					after(2 * time.Second)
+					s.after(2 * time.Second)
 					assert.Equal(t, []string{"c1"}, s.Channels())
 					assert.Empty(t, s.Bridges())
 					s.HangUp("c1", ari.CauseNormal)
