@@ -61,8 +61,18 @@ type Asterisk struct {
 	base  context.Context // of StartAsterisk: its end kills the process
 	short string          // a run directory outside Dir, to be removed
 
-	mu   sync.Mutex // held by Stop and Restart
+	logFrom map[string]int64 // what the logs held before this Asterisk
+
+	turn sync.Mutex // held by Stop and Restart: one at a time
+	mu   sync.Mutex // guards proc
 	proc *process
+}
+
+// now is the process that runs or ran last.
+func (a *Asterisk) now() *process {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.proc
 }
 
 // ErrNotRunning: Asterisk ended, or was stopped.
@@ -88,6 +98,12 @@ func StartAsterisk(ctx context.Context, in Install, o AsteriskOptions) (*Asteris
 	if err := a.configure(ctx, o); err != nil {
 		a.cleanUp()
 		return nil, err
+	}
+	a.logFrom = map[string]int64{}
+	for _, name := range logs {
+		if info, err := os.Stat(filepath.Join(a.Site.LogDir, name)); err == nil {
+			a.logFrom[name] = info.Size()
+		}
 	}
 	if err := a.start(ctx); err != nil {
 		a.cleanUp()
@@ -193,6 +209,8 @@ func (a *Asterisk) start(ctx context.Context) error {
 		}
 		return err
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.proc = p
 	return nil
 }
@@ -246,30 +264,21 @@ func (a *Asterisk) waitReady(ctx context.Context, p *process) error {
 // Stop asks Asterisk to end, which hangs up every call, and waits; when ctx ends first
 // it is killed. It may be called again.
 func (a *Asterisk) Stop(ctx context.Context) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.turn.Lock()
+	defer a.turn.Unlock()
 	defer a.cleanUp()
-	if a.proc == nil {
-		return nil
-	}
-	return a.proc.stop(ctx)
+	return a.now().stop(ctx)
 }
 
 // Kill ends it at once, as a power cut would, and waits until it is gone.
-func (a *Asterisk) Kill() {
-	if a.proc != nil {
-		a.proc.kill()
-	}
-}
+func (a *Asterisk) Kill() { a.now().kill() }
 
 // Restart stops it and starts it again with the same configuration and ports.
 func (a *Asterisk) Restart(ctx context.Context) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.proc != nil {
-		if err := a.proc.stop(ctx); err != nil {
-			return err
-		}
+	a.turn.Lock()
+	defer a.turn.Unlock()
+	if err := a.now().stop(ctx); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(a.Site.RunDir, 0o700); err != nil {
 		return fmt.Errorf("lab: %w", err)
@@ -277,8 +286,8 @@ func (a *Asterisk) Restart(ctx context.Context) error {
 	return a.start(ctx)
 }
 
-// Done is closed when the process has ended.
-func (a *Asterisk) Done() <-chan struct{} { return a.proc.done }
+// Done is closed when the process has ended. Restart makes another.
+func (a *Asterisk) Done() <-chan struct{} { return a.now().done }
 
 // CLI runs a console command and returns what it printed.
 func (a *Asterisk) CLI(ctx context.Context, command string) (string, error) {
@@ -293,21 +302,26 @@ func (a *Asterisk) CLI(ctx context.Context, command string) (string, error) {
 
 // PID is the process id, 0 when it does not run.
 func (a *Asterisk) PID() int {
+	p := a.now()
 	select {
-	case <-a.proc.done:
+	case <-p.done:
 		return 0
 	default:
-		return a.proc.pid
+		return p.pid
 	}
 }
 
-// Log is everything Asterisk logged so far, over all restarts.
+// logs are Asterisk's own log and what it printed.
+var logs = []string{"messages.log", "console.log"}
+
+// Log is everything this Asterisk logged so far, over all its restarts. What an
+// earlier one left in the same directory is not in it.
 func (a *Asterisk) Log() string {
 	var all []byte
-	for _, name := range []string{"messages.log", "console.log"} {
+	for _, name := range logs {
 		b, err := os.ReadFile(filepath.Join(a.Site.LogDir, name))
-		if err == nil {
-			all = append(all, b...)
+		if err == nil && int64(len(b)) >= a.logFrom[name] {
+			all = append(all, b[a.logFrom[name]:]...)
 		}
 	}
 	return string(all)

@@ -221,6 +221,12 @@ func TestStopKillRestart(t *testing.T) {
 	require.NoError(t, a.Stop(t.Context()))
 	require.NoError(t, a.Stop(t.Context()), "twice is fine")
 	assert.Zero(t, a.PID())
+
+	// Another in the same directory has its own log, and the certificates are kept.
+	require.NotEmpty(t, a.Log())
+	other := start(t, lab.AsteriskOptions{Dir: a.Dir})
+	assert.Equal(t, 1, strings.Count(other.Log(), "built by"))
+	assert.Equal(t, a.CAFile, other.CAFile)
 }
 
 func TestEndsWithItsContext(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	asteriskconfig "github.com/callward/callward/asterisk-config"
 	"github.com/callward/callward/internal/lab"
 	"github.com/callward/callward/internal/lab/softphone"
 )
@@ -280,13 +281,28 @@ func TestEmergency(t *testing.T) {
 	}
 }
 
-// An emergency trunk that is down is heard as congestion, and a second one is tried.
+// An emergency trunk that is down: the next one is tried; with none left, congestion.
 func TestEmergencyTrunkDown(t *testing.T) {
-	a := start(t, lab.AsteriskOptions{})
-	_, err := phone(t, a, a.Site.Agents[0].ID, a.Site.Agents[0].Password, nil).Dial(inTime(t), "911")
+	a := start(t, lab.AsteriskOptions{Emergency: []asteriskconfig.Phone{{ID: "psap"}, {ID: "psap-second"}}})
+	ctx := inTime(t)
+	p := phone(t, a, a.Site.Agents[0].ID, a.Site.Agents[0].Password, nil)
+	_, err := p.Dial(ctx, "911")
 	var refused *softphone.Refused
 	require.ErrorAs(t, err, &refused)
 	assert.GreaterOrEqual(t, refused.Code, 500)
+
+	second := phone(t, a, a.Site.Emergency[1].ID, a.Site.Emergency[1].Password, nil)
+	require.NoError(t, second.Register(ctx))
+	done := make(chan *softphone.Call, 1)
+	go func() {
+		call, err := p.Dial(ctx, "911")
+		assert.NoError(t, err)
+		done <- call
+	}()
+	talk, err := ringing(ctx, t, second).Answer(ctx)
+	require.NoError(t, err)
+	require.NoError(t, answer(ctx, t, done).Hangup(ctx))
+	wait(ctx, t, talk.Done())
 }
 
 // Any other number is refused by a voice.
