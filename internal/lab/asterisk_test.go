@@ -126,6 +126,9 @@ func TestOnlyTLSListens(t *testing.T) {
 			return err
 		}
 		assert.NoError(t, dial(&tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS12}))
+		assert.NoError(t, dial(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}))
+		assert.Error(t, dial(&tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS12,
+			CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}}))
 		assert.Error(t, dial(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}))
 		assert.Error(t, dial(&tls.Config{}), "the host's authorities do not know it")
 		assert.Error(t, dial(&tls.Config{RootCAs: pool, ServerName: "clinic.example.org"}))
