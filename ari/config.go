@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -52,6 +53,9 @@ func (c Config) String() string {
 
 // GoString hides the password.
 func (c Config) GoString() string { return c.String() }
+
+// Format hides the password whatever the verb.
+func (c Config) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, c.String()) }
 
 // LogValue hides the password.
 func (c Config) LogValue() slog.Value {
