@@ -25,6 +25,7 @@ func parses(t *testing.T, text string) (n int) {
 	for _, m := range commandLine.FindAllStringSubmatch(continued.ReplaceAllString(text, " "), -1) {
 		line, _, _ := strings.Cut(m[1], " | ")
 		line, _, _ = strings.Cut(line, " > ")
+		line, _, _ = strings.Cut(line, " #")
 		root := rootCommand(&Main{Stdout: io.Discard, Stderr: io.Discard, Now: time.Now})
 		var args []string
 		for _, w := range word.FindAllString(line, -1) {
