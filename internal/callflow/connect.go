@@ -122,17 +122,13 @@ func (k *contact) ring(ctx context.Context, offer *queue.Offer) (answered bool, 
 	})
 	if err != nil {
 		k.offer = nil
-		var na *ari.NotAnswered
-		if gone(ctx, err) && !errors.As(err, &na) {
-			offer.Release()
-			return false, err
-		}
 		if ctx.Err() != nil {
 			offer.Release()
 			return false, context.Cause(ctx)
 		}
 		reason := "fault"
-		if na != nil {
+		var na *ari.NotAnswered
+		if errors.As(err, &na) {
 			reason = string(na.Reason)
 		}
 		offer.NoAnswer()

@@ -123,31 +123,46 @@ func (k *contact) greet(ctx context.Context) error {
 	if err := k.say(ctx, "greeting"); err != nil {
 		return err
 	}
-	languages := k.f.Site.Languages
-	if len(languages) > 1 {
-		for range tries {
-			key, err := k.key(ctx, "language_choice")
-			if err != nil {
-				return err
-			}
-			if i := int(key0(key)) - '1'; i >= 0 && i < len(languages) {
-				k.row.Language = languages[i]
-				break
-			}
-			if key == "" {
-				break // silence: the first language
-			}
-		}
+	if err := k.chooseLanguage(ctx); err != nil {
+		return err
 	}
 	k.step(ctx, stepGreeted, map[string]string{"language": k.row.Language})
 	return nil
 }
 
-func key0(key string) byte {
-	if key == "" {
-		return 0
+// chooseLanguage asks in every language, each in its own words. Silence means
+// the first one; whoever chooses another hears the greeting, with what to do in
+// an emergency, in that language too.
+func (k *contact) chooseLanguage(ctx context.Context) error {
+	languages := k.f.Site.Languages
+	if len(languages) < 2 {
+		return nil
 	}
-	return key[0]
+	var choice []string
+	for _, lang := range languages {
+		media, _ := k.media(ctx, lang, k.vars(), "language_choice")
+		choice = append(choice, media...)
+	}
+	for range tries {
+		ans, err := k.call.Ask(ctx, ari.Ask{Media: choice, MaxDigits: 1, FirstDigit: firstDigit})
+		if gone(ctx, err) {
+			return err
+		}
+		key := ans.Digits.Reveal()
+		if key == "" {
+			return nil
+		}
+		i := int(key[0]) - '1'
+		if i < 0 || i >= len(languages) {
+			continue
+		}
+		k.row.Language = languages[i]
+		if i > 0 {
+			return k.say(ctx, "greeting")
+		}
+		return nil
+	}
+	return nil
 }
 
 var menu = map[string]policy.Intent{

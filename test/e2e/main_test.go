@@ -67,7 +67,7 @@ const (
 var maria = scene.Agent{ID: "maria", Name: "Maria Lopez", State: "WA"}
 
 // limit bounds a test: a machine may be slow, a hang is a failure.
-const limit = 4 * time.Minute
+const limit = 3 * time.Minute
 
 // set opens a scene with callward running.
 func set(t *testing.T, change ...func(*scene.Options)) (context.Context, *scene.Scene) {

@@ -55,7 +55,7 @@ type Options struct {
 	Bench      bool
 	// RecordingDir replaces the folder of sealed recordings.
 	RecordingDir string
-	// Short replaces every prompt that needs no agent by a second of sound of
+	// Short replaces every prompt that needs no agent by two seconds of sound of
 	// its own, as a studio recording would: for tests that do not listen to
 	// words.
 	Short bool
@@ -143,14 +143,14 @@ func Open(ctx context.Context, o Options) (_ *Scene, err error) {
 // this machine share.
 func (s *Scene) promptsDir() string {
 	if s.Options.Short {
-		return filepath.Join(s.Install.CacheDir, "prompts-short")
+		return filepath.Join(s.Install.CacheDir, "prompts-2s")
 	}
 	return filepath.Join(s.Install.CacheDir, "prompts")
 }
 
 func (s *Scene) studioDir() string {
 	if s.Options.Short {
-		return filepath.Join(s.Install.CacheDir, "studio-short")
+		return filepath.Join(s.Install.CacheDir, "studio-2s")
 	}
 	return ""
 }
@@ -171,11 +171,16 @@ func (s *Scene) renderPrompts(ctx context.Context) error {
 	return s.Prompts.RenderAll(ctx, func(done, total int) { s.Options.progress("prompts", int64(done), int64(total)) })
 }
 
+// studio is held while the short sounds are made: scenes share them.
+var studio sync.Mutex
+
 // recordStudio makes the short sounds of Options.Short, once.
 func (s *Scene) recordStudio(c *prompts.Catalogue) error {
 	if !s.Options.Short {
 		return nil
 	}
+	studio.Lock()
+	defer studio.Unlock()
 	for i, lang := range c.Languages() {
 		if err := os.MkdirAll(filepath.Join(s.studioDir(), lang), 0o755); err != nil {
 			return err
@@ -186,7 +191,7 @@ func (s *Scene) recordStudio(c *prompts.Catalogue) error {
 				continue
 			}
 			part := fmt.Sprintf("%s.%d", path, os.Getpid())
-			if err := softphone.WriteWAV(part, softphone.Speech(1000*(i+1)+n, 1200*time.Millisecond)); err != nil {
+			if err := softphone.WriteWAV(part, softphone.Speech(1000*(i+1)+n, 2*time.Second)); err != nil {
 				return err
 			}
 			if err := os.Rename(part, path); err != nil {
