@@ -71,7 +71,7 @@ func (c *Call) Gaps() []Gap {
 
 // WatchEvents calls fn for every event of the call, in order, in the call's
 // own goroutine: fn must return soon and may not use the verbs. A *GapEvent
-// is not among them; see Gaps.
+// stands where events may be missing.
 func (c *Call) WatchEvents(fn func(Event)) (stop func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -210,8 +210,15 @@ func (c *Call) apply(e Event) {
 		c.channelEvent(e)
 	}
 	var watchers []func(Event)
-	if _, ours := e.(*gapEvent); !ours {
-		for _, fn := range c.watch {
+	told := e
+	switch e := e.(type) {
+	case *gapEvent:
+		told = &GapEvent{e.Gap}
+	case *timeEvent:
+		told = nil
+	}
+	for i := range c.watchN {
+		if fn := c.watch[i]; fn != nil && told != nil {
 			watchers = append(watchers, fn)
 		}
 	}
@@ -224,7 +231,7 @@ func (c *Call) apply(e Event) {
 		}
 	}
 	for _, fn := range watchers {
-		fn(e)
+		fn(told)
 	}
 }
 
@@ -253,6 +260,7 @@ func (c *Call) channelEvent(e Event) {
 	case *ChannelDestroyed:
 		if l := c.legs[e.Channel.ID]; l != nil {
 			l.ended(&HungUp{Cause: e.Cause, Text: e.CauseTxt})
+			l.destroyed()
 		}
 	case *ChannelEnteredBridge:
 		if e.Channel != nil {
@@ -365,6 +373,7 @@ func (c *Call) wait(ctx context.Context, limit time.Duration, done func() bool) 
 // does no harm twice; "there already" is success then.
 func (c *Call) request(ctx context.Context, send func(context.Context) error) error {
 	for again := false; ; again = true {
+		before := c.ctl.client.socket.Load()
 		err := send(ctx)
 		var e *Error
 		switch {
@@ -374,6 +383,9 @@ func (c *Call) request(ctx context.Context, send func(context.Context) error) er
 			return nil
 		case !errors.Is(err, ErrInterrupted) && !(errors.As(err, &e) && e.Status == 0 && e.unreachable):
 			return err
+		}
+		if s := c.ctl.client.socket.Load(); s != nil && s == before && s.why() == nil {
+			return err // the connection is not what failed
 		}
 		if err := c.ctl.Ready(ctx); err != nil {
 			return err

@@ -23,7 +23,7 @@ var (
 	// ErrInterrupted: the socket closed before the reply; whether it was done is not known.
 	ErrInterrupted = errors.New("connection closed before the reply")
 	// ErrUnauthorized: Asterisk refused the user, the password or the permission (401, 403).
-	ErrUnauthorized = errors.New("unauthorized")
+	ErrUnauthorized = errors.New("not allowed: look at user, password, read_only and permit in Asterisk's ari.conf")
 	// ErrOldAsterisk: the Asterisk is older than 22.10.
 	ErrOldAsterisk = errors.New("this Asterisk is too old")
 	// ErrReplaced: another process connected with the same application name.

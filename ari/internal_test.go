@@ -105,7 +105,7 @@ func TestLeftovers(t *testing.T) {
 				{ID: "callward~1.1~rec.stream~now-5"}}},
 		"tools of a run that died": {alive: []string{"1.1"},
 			channels: ch("1.1", "callward~1.1~agent.leg~old-1", "callward~1.1~rec.snoop~old-2", "callward~1.1~rec.media~old-3"),
-			bridges: []BridgeInfo{{ID: "callward~1.1~talk.bridge~old-4"}, {ID: "callward~1.1~rec.stream~old-5"}},
+			bridges:  []BridgeInfo{{ID: "callward~1.1~talk.bridge~old-4"}, {ID: "callward~1.1~rec.stream~old-5"}},
 			want: leftover{channels: []string{"callward~1.1~rec.snoop~old-2", "callward~1.1~rec.media~old-3"},
 				bridges: []string{"callward~1.1~rec.stream~old-5"}}},
 		"two parties without their patient": {

@@ -22,6 +22,7 @@ type Leg struct {
 	id      string
 	role    string
 	done    chan struct{}
+	gone    chan struct{}
 	talking chan struct{} // one prompt at a time
 
 	// Under call.mu.
@@ -44,7 +45,7 @@ type Leg struct {
 
 func newLeg(c *Call, id, role string) *Leg {
 	o, ours := parseID(c.ctl.cfg.App, id)
-	return &Leg{call: c, id: id, role: role, tool: ours && o.kind == kindSnoop, done: make(chan struct{}), talking: make(chan struct{}, 1),
+	return &Leg{call: c, id: id, role: role, tool: ours && o.kind == kindSnoop, done: make(chan struct{}), gone: make(chan struct{}), talking: make(chan struct{}, 1),
 		watch: map[int]func(byte, time.Time){}}
 }
 
@@ -75,6 +76,10 @@ func (l *Leg) Role() string { return l.role }
 
 // Done is closed when the leg has ended.
 func (l *Leg) Done() <-chan struct{} { return l.done }
+
+// Gone is closed when the channel is no more. For a leg that left the
+// application (ErrLeft) that is later than Done.
+func (l *Leg) Gone() <-chan struct{} { return l.gone }
 
 // Err is why the leg ended, nil while it lives.
 func (l *Leg) Err() error {
@@ -179,6 +184,9 @@ func (l *Leg) left() {
 
 func (l *Leg) ended(why error) {
 	l.inStasis, l.bridge = false, ""
+	if !errors.Is(why, ErrLeft) {
+		l.destroyed()
+	}
 	if l.err != nil {
 		return
 	}
@@ -186,6 +194,14 @@ func (l *Leg) ended(why error) {
 	close(l.done)
 	if l == l.call.Leg {
 		l.call.cancel(why)
+	}
+}
+
+func (l *Leg) destroyed() {
+	select {
+	case <-l.gone:
+	default:
+		close(l.gone)
 	}
 }
 

@@ -175,19 +175,20 @@ func (c *Controller) sweep(ctx context.Context) {
 func (c *Controller) clean(ctx context.Context, l leftover) {
 	for _, id := range l.channels {
 		err := c.client.Channels.Hangup(ctx, ChannelsHangup{ChannelID: id})
-		c.cfg.Logger.Info("leftover channel hung up", "channel", id, "error", notGone(err))
+		c.swept("channel", id, err)
 	}
 	for _, id := range l.bridges {
 		err := c.client.Bridges.Destroy(ctx, BridgesDestroy{BridgeID: id})
-		c.cfg.Logger.Info("leftover bridge destroyed", "bridge", id, "error", notGone(err))
+		c.swept("bridge", id, err)
 	}
 }
 
-func notGone(err error) error {
-	if errors.Is(err, ErrGone) {
-		return nil
+func (c *Controller) swept(kind, id string, err error) {
+	if err != nil && !errors.Is(err, ErrGone) {
+		c.cfg.Logger.Warn("leftover cannot be removed", kind, id, "error", err)
+		return
 	}
-	return err
+	c.cfg.Logger.Info("leftover removed", kind, id)
 }
 
 // alive is the call ids handlers run for.

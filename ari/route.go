@@ -198,6 +198,13 @@ type gapEvent struct {
 // EventType is "Gap".
 func (*gapEvent) EventType() string { return "Gap" }
 
+// GapEvent stands among a call's events where some may be missing. It is ours,
+// not Asterisk's.
+type GapEvent struct{ Gap }
+
+// EventType is "Gap".
+func (*GapEvent) EventType() string { return "Gap" }
+
 // timeEvent wakes a call after a wait.
 type timeEvent struct{ leg *Leg }
 

@@ -192,20 +192,15 @@ func (s *Stream) read(sink func([]byte, time.Time), first chan struct{}) {
 		return
 	default:
 	}
-	if s.leg.Err() != nil && !errors.Is(s.leg.Err(), ErrLeft) {
-		return // the leg ended, and its audio with it
-	}
 	// A hang-up ends the audio a moment before the channel.
-	ctx, cancel := context.WithTimeout(context.Background(), 2*endGrace)
-	defer cancel()
+	t := time.NewTimer(2 * endGrace)
+	defer t.Stop()
 	select {
-	case <-s.leg.done:
-		if !errors.Is(s.leg.Err(), ErrLeft) {
-			return
-		}
+	case <-s.leg.gone:
+		return // the leg ended, and its audio with it
 	case <-s.stop:
 		return
-	case <-ctx.Done():
+	case <-t.C:
 	}
 	s.lost <- err
 }

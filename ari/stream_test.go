@@ -158,3 +158,29 @@ func TestSnoopWhispers(t *testing.T) {
 		<-ended
 	})
 }
+
+func TestStreamFollowsTheLegOutOfTheApplication(t *testing.T) {
+	var got heard
+	var lost error
+	var ended chan struct{}
+	play(t, func(ctx context.Context, c *ari.Call) {
+		defer close(ended)
+		st, err := c.Stream(ctx, ari.StreamOptions{Direction: ari.SpyIn, Role: "rec"}, got.sink)
+		require.NoError(t, err)
+		require.NoError(t, c.Continue(ctx, "queue", "s", 1))
+		<-c.Gone()
+		<-st.Done()
+		select {
+		case lost = <-st.Lost():
+		case <-time.After(time.Second):
+		}
+	}, func(s *scene) {
+		ended = make(chan struct{})
+		s.Incoming("c1")
+		s.after(5 * time.Second)
+		s.HangUp("c1", ari.CauseNormal)
+		<-ended
+		assert.InDelta(t, 250, got.frames, 5)
+		assert.NoError(t, lost, "a hang-up is no loss")
+	})
+}
