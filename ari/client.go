@@ -52,6 +52,9 @@ func newClient(cfg Config, base *url.URL) *Client {
 		tlsConfig = &tls.Config{}
 	}
 	tlsConfig.MinVersion = max(tlsConfig.MinVersion, tls.VersionTLS12)
+	if tlsConfig.ClientSessionCache == nil { // each stream has its own connection: spare it the full handshake
+		tlsConfig.ClientSessionCache = tls.NewLRUClientSessionCache(64)
+	}
 	c.http = &http.Client{
 		Transport: &http.Transport{DialContext: cfg.Dial, TLSClientConfig: tlsConfig, TLSHandshakeTimeout: cfg.RequestTimeout,
 			MaxIdleConnsPerHost: 4},
