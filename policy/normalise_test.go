@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 	"unicode"
@@ -70,10 +71,12 @@ func TestNormalizeBirthDateTodayIsLocal(t *testing.T) {
 }
 
 func TestNormalizeISODate(t *testing.T) {
-	got, err := policy.NormalizeISODate("2000-02-29", today)
-	require.NoError(t, err)
-	assert.Equal(t, "2000-02-29", got)
-	for _, bad := range []string{"2000-2-9", "1999-02-29", "2026-11-03", "2000/02/29", "2000-02-2x", "02-29-2000", "200x-01-01"} {
+	for _, good := range []string{"2000-02-29", "1800-01-01", "2026-01-31", "2026-11-02"} {
+		got, err := policy.NormalizeISODate(good, today)
+		require.NoError(t, err)
+		assert.Equal(t, good, got)
+	}
+	for _, bad := range []string{"2000-2-9", "1799-12-31", "1800-01-32", "1999-02-29", "2026-11-03", "2000/02/29", "2000-02-2x", "02-29-2000", "200x-01-01"} {
 		_, err := policy.NormalizeISODate(bad, today)
 		require.ErrorIs(t, err, policy.ErrUnreadable, bad)
 	}
@@ -89,6 +92,7 @@ func TestNormalizePhone(t *testing.T) {
 		{"６１７５５５０１２３", "+16175550123"},
 		{spell("6175550123", '۰'), "+16175550123"},
 		{"555-412-1234", "+15554121234"},
+		{"212-200-0000", "+12122000000"},
 		{"+49 30 901820", ""},  // another country's
 		{"+6175550123", ""},    // Australia's, though it looks like one
 		{"617 555 012", ""},    // too short
@@ -143,6 +147,13 @@ func TestNormalizeAddress(t *testing.T) {
 	same, err := policy.NormalizeAddress("0123", "  Main   Street ", "02139")
 	require.NoError(t, err)
 	assert.Equal(t, got, same)
+	for _, number := range []string{"1", "9", "123456789012"} {
+		got, err = policy.NormalizeAddress(number, strings.Repeat("x", 256), "02139")
+		require.NoError(t, err)
+		assert.Equal(t, number+"|"+strings.Repeat("X", 256)+"|02139", got)
+	}
+	_, err = policy.NormalizeAddress("1", strings.Repeat("x", 257), "02139")
+	require.ErrorIs(t, err, policy.ErrUnreadable)
 	got, err = policy.NormalizeAddress("12-b", "N. "+spell("5", '٠')+"th Ave", "10001")
 	require.NoError(t, err)
 	assert.Equal(t, "12B|NORTH 5TH AVENUE|10001", got)
