@@ -444,11 +444,11 @@ func (p *play) tracks(path string) error {
 	}
 	tracks := scene.Tracks(wav.Bytes())
 	for i, voice := range [][]int16{p.patientSaid, p.agentSaid} {
-		if _, score := recognise.Locate(tracks[i], voice); score < 0.7 {
-			return fmt.Errorf("the voice of party %d is not on track %d (match %.2f)", i+1, i+1, score)
+		if share := recognise.Share(tracks[i], voice); share < 0.5 {
+			return fmt.Errorf("of the voice of party %d only %.0f %% is on track %d", i+1, 100*share, i+1)
 		}
-		if _, score := recognise.Locate(tracks[1-i], voice); score > 0.3 {
-			return fmt.Errorf("the voice of party %d leaks into track %d (match %.2f)", i+1, 2-i, score)
+		if share := recognise.Share(tracks[1-i], voice); share > 0.1 {
+			return fmt.Errorf("%.0f %% of the voice of party %d is on track %d, where it must not be", 100*share, i+1, 2-i)
 		}
 	}
 	return nil

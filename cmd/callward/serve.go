@@ -14,6 +14,7 @@ import (
 
 	"github.com/callward/callward/ari"
 	asteriskconfig "github.com/callward/callward/asterisk-config"
+	"github.com/callward/callward/internal/audit"
 	"github.com/callward/callward/internal/callflow"
 	"github.com/callward/callward/internal/config"
 	"github.com/callward/callward/internal/prompts"
@@ -54,6 +55,9 @@ func (m *Main) serve(ctx context.Context, c *config.Config) error {
 	if !exists(c.Storage.SQLite.Path) {
 		return errNoDatabase(c.Storage.SQLite.Path)
 	}
+	if err := c.CheckFiles(); err != nil {
+		return exitError{exitUsage, err}
+	}
 	store, err := m.openStore(ctx, c)
 	if err != nil {
 		return err
@@ -92,7 +96,20 @@ func (m *Main) serve(ctx context.Context, c *config.Config) error {
 	if err := flow.SyncAgents(ctx); err != nil {
 		return fmt.Errorf("read the agents: %w", err)
 	}
+	// A log that was altered since its last checkpoint stops the start: what it
+	// holds can no longer be proven.
+	sign, err := m.checkpointer(c, store, log)
+	if err != nil {
+		return err
+	}
+	if err := sign(ctx); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		signHourly(ctx, sign, log)
+		return nil
+	})
 	group.Go(func() error {
 		flow.KeepAgentsInSync(ctx, agentPeriod)
 		return nil
@@ -111,8 +128,47 @@ func (m *Main) serve(ctx context.Context, c *config.Config) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, ari.ErrStopping) {
 		err = nil
 	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err = errors.Join(err, sign(last))
 	log.Info("stopped")
 	return err
+}
+
+// checkpointPeriod is how often the audit log is signed while serving.
+const checkpointPeriod = time.Hour
+
+// checkpointer returns what signs the audit log as it is now.
+func (m *Main) checkpointer(c *config.Config, store storage.Store, log *slog.Logger) (func(context.Context) error, error) {
+	signer, err := audit.LoadSigner(c.Keys.AuditKey())
+	if err != nil {
+		return nil, err
+	}
+	trail := audit.NewLog(store, signer, m.Now)
+	return func(ctx context.Context) error {
+		point, err := trail.Checkpoint(ctx)
+		if err != nil {
+			return fmt.Errorf("audit checkpoint: %w", err)
+		}
+		log.Info("audit checkpoint signed", "entries", point.Size)
+		return nil
+	}, nil
+}
+
+// signHourly signs the audit log until ctx ends.
+func signHourly(ctx context.Context, sign func(context.Context) error, log *slog.Logger) {
+	tick := time.NewTicker(checkpointPeriod)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := sign(ctx); err != nil {
+				log.Error("audit log not signed", "error", err)
+			}
+		}
+	}
 }
 
 // flow joins the call script to what it needs.

@@ -2,6 +2,7 @@ package callflow
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/callward/callward/ari"
@@ -181,17 +182,21 @@ func (k *contact) recordingOff(ctx context.Context, at time.Time, by policy.Cons
 	_ = k.event(ctx, "consent.withdrawal_confirmed", nil)
 }
 
-// tell plays a prompt to everybody in the conversation, or to the patient alone
-// while there is none.
+// tell plays a prompt to everybody on the call, each in their language, at the
+// same time. It goes to each leg and not to the bridge: what plays into a
+// bridge needs a module that can record one too (asterisk-config).
 func (k *contact) tell(ctx context.Context, id string) {
-	if media, ok := k.media(ctx, k.row.Language, k.vars(), id); ok && k.bridge != nil {
-		err := k.bridge.Play(ctx, media...)
-		if err == nil {
-			return
+	listeners := map[*ari.Leg]string{k.call.Leg: k.row.Language}
+	for _, leg := range []*ari.Leg{k.agentLeg, k.third} {
+		if leg != nil {
+			listeners[leg] = k.f.Site.Languages[0]
 		}
-		k.log.Warn("prompt not played to all; to the patient alone", "prompt", id, "error", err)
 	}
-	_ = k.say(ctx, id)
+	var told sync.WaitGroup
+	for leg, lang := range listeners {
+		told.Go(func() { _, _ = k.sayTo(ctx, leg, lang, k.vars(), id) })
+	}
+	told.Wait()
 }
 
 // callThird rings the interpreter beside the conversation.

@@ -306,13 +306,8 @@ func (k *contact) faultRecording(ctx context.Context, err error) {
 	k.tellFault(ctx)
 }
 
-// tellFault tells both parties that nothing is recorded any more.
-func (k *contact) tellFault(ctx context.Context) {
-	k.tell(ctx, "recording_stopped_fault")
-	if k.bridge == nil && k.agentLeg != nil {
-		_, _ = k.sayTo(ctx, k.agentLeg, k.f.Site.Languages[0], k.vars(), "recording_stopped_fault")
-	}
-}
+// tellFault tells everybody that nothing is recorded any more.
+func (k *contact) tellFault(ctx context.Context) { k.tell(ctx, "recording_stopped_fault") }
 
 func faultReason(err error) string {
 	switch {

@@ -94,10 +94,10 @@ func opened(t *testing.T, s *scene.Scene, path string) [2][]int16 {
 	return tracks
 }
 
-// on tells how surely a signal is on a track.
+// on tells how much of a signal is on a track: above 0.5 it is, below 0.1 it is
+// not.
 func on(track, signal []int16) float64 {
-	_, score := recognise.Locate(track, signal)
-	return score
+	return recognise.Share(track, signal)
 }
 
 // TestRecordedCall plays a recorded call and looks at all that is left of it.
@@ -128,17 +128,17 @@ func TestRecordedCall(t *testing.T) {
 	ended := step(ctx, t, s, "call.ended")
 	require.Equal(t, "completed", ended.Detail["disposition"])
 
-	require.Greater(t, on(b.Heard(), fromPatient), 0.7, "agent heard the patient")
-	require.Greater(t, on(a.Heard(), fromAgent), 0.7, "patient heard the agent")
+	require.Greater(t, on(b.Heard(), fromPatient), 0.5, "agent heard the patient")
+	require.Greater(t, on(a.Heard(), fromAgent), 0.5, "patient heard the agent")
 	rows := recordings(t, s)
 	require.Len(t, rows, 1)
 	require.Equal(t, "sealed", rows[0].Status)
 	tracks := opened(t, s, rows[0].Path)
-	require.Greater(t, on(tracks[0], fromPatient), 0.7, "patient on the first track")
-	require.Greater(t, on(tracks[1], fromAgent), 0.7, "agent on the second track")
-	require.Less(t, on(tracks[1], fromPatient), 0.3, "patient not on the second track")
-	require.Less(t, on(tracks[0], fromAgent), 0.3, "agent not on the first track")
-	require.Less(t, on(tracks[0], before), 0.3, "nothing from before the consent")
+	require.Greater(t, on(tracks[0], fromPatient), 0.5, "patient on the first track")
+	require.Greater(t, on(tracks[1], fromAgent), 0.5, "agent on the second track")
+	require.Less(t, on(tracks[1], fromPatient), 0.1, "patient not on the second track")
+	require.Less(t, on(tracks[0], fromAgent), 0.1, "agent not on the first track")
+	require.Less(t, on(tracks[0], before), 0.1, "nothing from before the consent")
 	evidence, err := s.Prompts.PCM(ctx, "en", "consent_evidence", nil)
 	require.NoError(t, err)
 	at, score := recognise.Locate(tracks[1], evidence)
@@ -148,7 +148,7 @@ func TestRecordedCall(t *testing.T) {
 	_, err = s.Command(ctx, "audit", "verify")
 	require.NoError(t, err)
 	noLeak(t, s, fromPatient, fromAgent, before)
-	require.Empty(t, s.Asterisk.LogProblems())
+	quiet(t, s)
 }
 
 // noLeak searches every file of the scene for what must be nowhere: voices,
