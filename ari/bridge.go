@@ -72,6 +72,11 @@ func (c *Call) makeBridge(ctx context.Context, role, kind string) (*Bridge, erro
 		return err
 	})
 	if err != nil {
+		if ctx.Err() != nil || refusedAs(err, ErrNoReply) || refusedAs(err, ErrInterrupted) { // it may have been made
+			clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.ctl.cfg.RequestTimeout)
+			defer cancel()
+			_ = c.ctl.client.Bridges.Destroy(clean, BridgesDestroy{BridgeID: b.id})
+		}
 		c.dropBridge(b)
 		return nil, err
 	}
@@ -239,7 +244,7 @@ func (b *Bridge) Destroy(ctx context.Context) error {
 	err := b.call.request(ctx, func(ctx context.Context) error {
 		return b.call.ctl.client.Bridges.Destroy(ctx, BridgesDestroy{BridgeID: b.id})
 	})
-	if err != nil && !errors.Is(err, ErrGone) {
+	if err != nil && !refusedAs(err, ErrGone) {
 		return err
 	}
 	var still []string

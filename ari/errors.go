@@ -70,6 +70,13 @@ func (e *Error) Error() string {
 // Unwrap returns the sentinel or cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// refusedAs tells whether Asterisk itself answered with target. The cause of a
+// context is no answer, though that of a hung-up call is ErrGone too.
+func refusedAs(err, target error) bool {
+	var e *Error
+	return errors.As(err, &e) && errors.Is(e, target)
+}
+
 // HungUp is why a leg ended: the cause of the call's context when it is the
 // patient's leg, and what the verbs of an ended leg return. errors.Is(err,
 // ErrGone) holds. A cause is what the network said (Q.850) and often not what

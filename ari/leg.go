@@ -340,7 +340,10 @@ func (l *Leg) Hangup(ctx context.Context, cause Cause) error {
 	err := c.request(ctx, func(ctx context.Context) error {
 		return c.ctl.client.Channels.Hangup(ctx, ChannelsHangup{ChannelID: l.id, ReasonCode: strconv.Itoa(int(cause))})
 	})
-	if err != nil && !errors.Is(err, ErrGone) {
+	if err != nil && !refusedAs(err, ErrGone) {
+		if l.Err() != nil { // it was heard to end before its answer
+			return nil
+		}
 		return err
 	}
 	if err != nil { // it ended before: the event that tells why is on its way, if there is one
