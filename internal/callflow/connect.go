@@ -3,6 +3,7 @@ package callflow
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -16,16 +17,22 @@ import (
 // serve brings the caller to an agent and stays until they part. again is true
 // when the agent was lost and the patient is still there.
 func (k *contact) serve(ctx context.Context) (again bool, err error) {
-	if k.past(stepConnected) {
-		if k.rejoin(ctx) {
-			return k.converse(ctx)
+	if !k.past(stepConnected) {
+		if err := k.connect(ctx); err != nil {
+			return false, err
 		}
-	} else if err := k.connect(ctx); err != nil {
-		return false, err
-	} else {
 		return k.converse(ctx)
 	}
-	k.row.Step = stepConsented // the agent has gone while nobody watched: queue again
+	err = k.rejoin(ctx)
+	switch {
+	case err == nil:
+		return k.converse(ctx)
+	case ctx.Err() != nil:
+		return false, context.Cause(ctx)
+	}
+	k.log.Warn("conversation not taken over; the caller is queued again", "agent", k.row.AgentID, "error", err)
+	k.parted(ctx)
+	k.row.Step = stepConsented
 	return true, nil
 }
 
@@ -137,12 +144,25 @@ func (k *contact) ring(ctx context.Context, offer *queue.Offer) (answered bool, 
 	}
 	k.longest = max(k.longest, k.now().Sub(began))
 	k.agentLeg, k.joinedAt = leg, k.now()
-	offer.Answered()
 	k.row.AgentID, k.row.AgentChannel = agent.ID, leg.ID()
 	_ = k.event(ctx, "agent.answered", map[string]string{"agent": string(agent.ID), "ms": milliseconds(k.now().Sub(began))})
 	if err := k.connectLeg(ctx, leg, policy.LegAgentPhone); err != nil {
-		return false, err
+		if ctx.Err() != nil {
+			return false, context.Cause(ctx)
+		}
+		// An agent's phone must not cost the caller the call: the next agent.
+		k.log.Warn("agent's leg not taken", "agent", agent.ID, "error", err)
+		k.offer, k.agentLeg, k.agent = nil, nil, storage.Agent{}
+		k.row.AgentID, k.row.AgentChannel = "", ""
+		offer.NoAnswer()
+		reason := "unencrypted_leg"
+		if !errors.Is(err, errPlain) {
+			reason = "hung_up"
+		}
+		_ = k.event(ctx, "agent.no_answer", map[string]string{"agent": offer.AgentID, "reason": reason, "ms": milliseconds(k.now().Sub(began))})
+		return false, nil
 	}
+	offer.Answered()
 	return true, nil
 }
 
@@ -152,11 +172,11 @@ func (k *contact) offerCallback(ctx context.Context) error {
 	if err := k.call.Unhold(ctx); err != nil && gone(ctx, err) {
 		return err
 	}
-	key, err := k.key(ctx, "queue_offer_callback")
+	ans, _, err := k.ask(ctx, k.call.Leg, k.row.Language, ari.Ask{MaxDigits: 1, DropTypeAhead: true}, "queue_offer_callback")
 	if err != nil {
 		return err
 	}
-	if key == "1" {
+	if ans.Digits.Reveal() == "1" {
 		return k.leaveCallback(ctx)
 	}
 	k.longest = max(k.longest, k.now().Sub(began))
@@ -302,13 +322,16 @@ func (k *contact) agentLost(ctx context.Context, err error) error {
 
 // parted undoes what joined the agent, and leaves the patient's leg alone.
 func (k *contact) parted(ctx context.Context) {
-	k.stopRecording(ctx, k.now(), "agent_left")
 	if k.unlisten != nil {
 		k.unlisten()
 	}
+	if w, ok := k.lastWord(); ok {
+		k.recordingOff(ctx, w)
+	}
+	k.stopRecording(ctx, k.now(), "agent_left")
 	if k.third != nil {
 		_ = k.third.Hangup(ctx, ari.CauseNormal)
-		k.third, k.thirdSaid = nil, nil
+		k.third, k.thirdSaid, k.thirdIn = nil, nil, false
 	}
 	if k.agentLeg != nil {
 		_ = k.agentLeg.Hangup(ctx, ari.CauseNormal)
@@ -343,22 +366,29 @@ func (k *contact) releaseAgent(ctx context.Context) {
 	})
 }
 
-// rejoin takes over a conversation after a restart. It reports false when the
-// agent or the bridge is no longer there.
-func (k *contact) rejoin(ctx context.Context) bool {
+// rejoin takes over a conversation after a restart. Its error is that the agent
+// is no longer there, or that the two cannot be joined any more.
+func (k *contact) rejoin(ctx context.Context) error {
 	leg, err := k.call.AdoptLeg(ctx, k.row.AgentChannel, "agent")
 	if err != nil {
-		return false
+		return err
 	}
 	k.agentLeg, k.joinedAt = leg, k.now()
 	k.offer = k.f.Queue.Busy(string(k.row.AgentID))
+	if err := k.rejoinThird(ctx); err != nil {
+		return err
+	}
 	if k.bridge, err = k.call.AdoptBridge(ctx, k.row.Bridge); err != nil {
 		k.log.Warn("bridge not adopted; a new one is made", "error", err)
 		if k.bridge, err = k.call.NewBridge(ctx, "talk-again"); err != nil {
-			return false
+			return err
 		}
-		if err := k.bridge.Add(ctx, k.call.Leg, k.agentLeg); err != nil {
-			return false
+		legs := []*ari.Leg{k.call.Leg, k.agentLeg}
+		if k.third != nil {
+			legs = append(legs, k.third)
+		}
+		if err := k.bridge.Add(ctx, legs...); err != nil {
+			return err
 		}
 		k.row.Bridge = k.bridge.ID()
 	}
@@ -370,18 +400,41 @@ func (k *contact) rejoin(ctx context.Context) bool {
 	k.listen()
 	if k.saidYes() {
 		k.startRecording(ctx) // a new segment; the stored yes still holds
-		if err := k.announceRecording(ctx); err != nil {
-			return false
-		}
+		return k.announceRecording(ctx)
 	}
-	return true
+	return nil
+}
+
+// rejoinThird takes over a third party who was in the conversation: whoever
+// hears and is heard counts for the recording.
+func (k *contact) rejoinThird(ctx context.Context) error {
+	if k.thirdWas == "" {
+		return nil
+	}
+	leg, err := k.call.AdoptLeg(ctx, k.thirdWas, "third")
+	switch {
+	case err == nil:
+		k.third, k.thirdIn = leg, true
+		return nil
+	case errors.Is(err, ari.ErrGone) && ctx.Err() == nil:
+		k.thirdSaid = nil
+		return nil
+	}
+	return err
 }
 
 // connectLeg asks whether a leg may carry audio. Every leg the controller sees
 // came over an endpoint with mandatory SRTP (asterisk-config); the decision
-// says so on the log.
+// says so on the log. A leg that has ended, or a call that has, is not asked
+// about.
 func (k *contact) connectLeg(ctx context.Context, leg *ari.Leg, kind policy.LegKind) error {
 	sec := k.f.security(ctx, leg)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := leg.Err(); err != nil {
+		return err
+	}
 	d := k.decide(ctx, "leg."+string(kind), func(w bool) policy.Request {
 		return &policy.ConnectLeg{
 			At: k.now(), AuditWritable: w, Leg: kind, Change: policy.LegNew, Emergency: policy.No,
@@ -391,10 +444,15 @@ func (k *contact) connectLeg(ctx context.Context, leg *ari.Leg, kind policy.LegK
 	if d.Allowed() || !slices.Contains(d.Rules, policy.RuleID("crypto.transport.voice")) {
 		return nil // the rule is satisfied, or only the log is away: the call stays up
 	}
-	k.because("unencrypted_leg")
+	if leg == k.call.Leg {
+		k.because("unencrypted_leg")
+	}
 	_ = leg.Hangup(ctx, ari.CauseNotAcceptable)
-	return ari.ErrGone
+	return errPlain
 }
+
+// errPlain: a leg without encryption was hung up.
+var errPlain = fmt.Errorf("callflow: leg without encryption: %w", ari.ErrGone)
 
 func (k *contact) training(a storage.Agent) policy.Training {
 	t := policy.Training{HiredAt: a.HiredAt, PolicyVersion: k.f.Site.PolicyVersion, PolicyChangedAt: k.f.Site.PolicyChangedAt}

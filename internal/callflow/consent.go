@@ -2,6 +2,7 @@ package callflow
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/callward/callward/ari"
@@ -35,11 +36,17 @@ func (k *contact) askRecording(ctx context.Context) error {
 // included.
 func (k *contact) askConsent(ctx context.Context, prompts ...string) (answer policy.ConsentAnswer, err error) {
 	for i, prompt := range prompts {
+		if ctx.Err() != nil {
+			return answer, context.Cause(ctx) // the question was not put
+		}
 		c, heard, err := k.askOnce(ctx, k.call.Leg, k.row.Language, prompt)
 		if err == nil && !heard {
 			return policy.AnswerSilence, nil // not asked, so no answer is kept
 		}
 		answer = c.Answer
+		if err != nil && c.Key == "" && !hungUp(ctx) {
+			return answer, err // we go, not the caller: nothing was answered
+		}
 		if k.keepConsent(ctx, k.call.ID(), policy.PartyPatient, prompt, c) != nil {
 			answer = policy.AnswerNo // a yes that cannot be proven is none
 		}
@@ -69,11 +76,25 @@ func (k *contact) askOnce(ctx context.Context, leg *ari.Leg, lang, prompt string
 	}, heard, err
 }
 
+// hungUp tells whether ctx ended because the caller hung up.
+func hungUp(ctx context.Context) bool {
+	var h *ari.HungUp
+	return errors.As(context.Cause(ctx), &h)
+}
+
+// stored is an answer as the store knows it: whoever hangs up does not agree.
+func stored(a policy.ConsentAnswer) storage.Answer {
+	if a == policy.AnswerHungUp {
+		return storage.AnswerNo
+	}
+	return storage.Answer(a)
+}
+
 // keepConsent stores an answer and remembers it.
 func (k *contact) keepConsent(ctx context.Context, party string, kind policy.PartyKind, prompt string, c policy.Consent) error {
 	row := storage.Consent{
 		CallID: k.row.ID, Patient: k.row.VerifiedPatient, Party: party, PartyKind: string(kind),
-		Purpose: string(c.Purpose), Answer: storage.Answer(c.Answer), By: string(c.Method),
+		Purpose: string(c.Purpose), Answer: stored(c.Answer), By: string(c.Method),
 		PromptID: prompt, PromptVersion: c.PromptVersion, Language: c.Language, At: c.At,
 	}
 	var id int64
@@ -103,15 +124,23 @@ func (k *contact) restoreConsent(c storage.Consent) {
 		k.withdrawn = c.At
 		return
 	}
+	if c.Answer == storage.AnswerYes {
+		k.consentID = c.ID
+	}
+	k.consents = append(k.consents, answered(c))
+}
+
+// answered is a stored answer as it was given.
+func answered(c storage.Consent) policy.Consent {
 	key := ""
 	if c.Answer == storage.AnswerYes {
-		key, k.consentID = "1", c.ID
+		key = "1"
 	}
-	k.consents = append(k.consents, policy.Consent{
+	return policy.Consent{
 		Answer: policy.ConsentAnswer(c.Answer), Method: policy.MethodKeypad, Key: key,
 		NoticeAt: c.At, At: c.At, PromptVersion: c.PromptVersion, Language: c.Language,
 		CallID: c.CallID, Purpose: policy.RecordingPurpose(c.Purpose),
-	})
+	}
 }
 
 // parties are all humans on the call now.

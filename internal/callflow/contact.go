@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/callward/callward/ari"
@@ -69,19 +70,24 @@ type contact struct {
 	rec       *live
 	segments  int
 	third     *ari.Leg
+	thirdIn   bool   // has joined the conversation
+	thirdWas  string // who had joined it when the controller died
 	thirdSaid []policy.Consent
 	thirds    chan third
-	ringing   bool // a third party
+	ringing   bool           // a third party
+	helpers   sync.WaitGroup // who bring the third party in
 
-	keys     chan pressed
-	unlisten func()
-	prefix   time.Time // when the agent last pressed the prefix
+	brake    *brake
+	off      chan withdrawal // one is enough
+	invite   chan struct{}   // one is enough
 	gaps     chan ari.Gap
+	unlisten func()
 
 	disposition Disposition
 	reason      string
 	stopping    bool // our process ends; the call does not
 	left        bool // the call went on without us
+	finished    bool // the script came to its end, whichever
 }
 
 func (f *Flow) contact(c *ari.Call) *contact {
@@ -89,7 +95,7 @@ func (f *Flow) contact(c *ari.Call) *contact {
 		f: f, call: c,
 		row:         storage.Call{ID: c.ID(), Language: f.Site.Languages[0], StartedAt: f.Clock()},
 		log:         f.Log.With("call", c.ID()),
-		disposition: Abandoned,
+		disposition: Abandoned, brake: &brake{},
 	}
 }
 
@@ -116,14 +122,24 @@ func (k *contact) observe(e Event) {
 func (k *contact) write(ctx context.Context, fn func(storage.Tx) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
+	version := k.row.Version
 	err := k.f.Store.Update(ctx, func(tx storage.Tx) error {
-		if err := tx.PutCall(k.row); err != nil {
+		row := k.row
+		if row.Version == 0 { // the channel came back, or its row could not be read
+			have, err := tx.Call(row.ID)
+			if err != nil && !errors.Is(err, storage.ErrNotFound) {
+				return err
+			}
+			row.Version = have.Version
+		}
+		version = row.Version
+		if err := tx.PutCall(row); err != nil {
 			return err
 		}
 		return fn(tx)
 	})
 	if err == nil {
-		k.row.Version++
+		k.row.Version = version + 1
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/callward/callward/ari"
+	"github.com/callward/callward/internal/recording"
 	"github.com/callward/callward/policy"
 )
 
@@ -18,41 +19,99 @@ const (
 	agentWindow = 3 * time.Second
 )
 
-type pressed struct {
-	key   byte
-	at    time.Time
-	agent bool
+// withdrawal is the patient's word that the recording is to stop.
+type withdrawal struct {
+	at time.Time
+	by policy.ConsentMethod
 }
 
 // third is what happened with a third party who is being brought in.
 type third struct {
-	leg     *ari.Leg // answered; nil when nobody did
-	consent *policy.Consent
+	leg     *ari.Leg        // nil when nobody answered
+	consent *policy.Consent // nil when the leg has just answered
+}
+
+// brake holds a recording at the instant of a key, whatever the owner of the
+// call is doing then: saying something, or waiting for the store. The owner
+// stops the recording after that, and says so. Once pulled it is pulled.
+type brake struct {
+	mu      sync.Mutex
+	pulled  bool
+	session *recording.Session
+}
+
+// pull takes no more audio from at on. It never waits.
+func (b *brake) pull(at time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pulled = true
+	if s := b.session; s != nil {
+		go func() { _ = s.Pause(at) }() // over, or paused already: as good
+	}
+}
+
+// guard puts the brake on a recording. It reports false when it was pulled
+// before: then there may be none.
+func (b *brake) guard(s *recording.Session) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.session = s
+	return !b.pulled
+}
+
+func (b *brake) isPulled() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pulled
 }
 
 // listen takes keys of both parties from now on; before the recorder runs, so
-// that no withdrawal is ever missed.
+// that no withdrawal is ever missed. It runs in the call's own goroutine; what
+// finds its channel full says what one who waits there says already.
 func (k *contact) listen() {
-	k.keys = make(chan pressed, 16)
-	keys := k.keys
-	push := func(agent bool) func(byte, time.Time) {
-		return func(key byte, at time.Time) {
-			select {
-			case keys <- pressed{key, at, agent}:
-			default: // sixteen keys behind: somebody leans on the pad
-			}
+	k.off, k.invite, k.gaps = make(chan withdrawal, 1), make(chan struct{}, 1), make(chan ari.Gap, 1)
+	off, invite, gaps := k.off, k.invite, k.gaps
+	brake := &brake{}
+	k.brake = brake
+	withdraw := func(at time.Time, by policy.ConsentMethod) {
+		brake.pull(at)
+		select {
+		case off <- withdrawal{at, by}:
+		default:
 		}
 	}
-	k.gaps = make(chan ari.Gap, 1)
-	gaps := k.gaps
+	var prefix time.Time // when the agent last pressed it
 	stops := []func(){
-		k.call.WatchKeys(push(false)),
-		k.agentLeg.WatchKeys(push(true)),
-		k.call.WatchEvents(func(e ari.Event) {
-			if all := k.call.Gaps(); e.EventType() == "Gap" && len(all) > 0 {
+		k.call.WatchKeys(func(key byte, at time.Time) {
+			if key == keyWithdraw {
+				withdraw(at, policy.MethodKeypad)
+			}
+		}),
+		k.agentLeg.WatchKeys(func(key byte, at time.Time) {
+			if key == agentPrefix {
+				prefix = at
+				return
+			}
+			if prefix.IsZero() || at.Sub(prefix) > agentWindow {
+				return
+			}
+			prefix = time.Time{}
+			switch key {
+			case agentStop:
+				withdraw(at, policy.MethodSetByAgent)
+			case agentJoin:
 				select {
-				case gaps <- all[len(all)-1]:
-				default: // one is waiting already
+				case invite <- struct{}{}:
+				default:
+				}
+			}
+		}),
+		k.call.WatchEvents(func(e ari.Event) {
+			if gap, ok := e.(*ari.GapEvent); ok {
+				brake.pull(gap.To)
+				select {
+				case gaps <- gap.Gap:
+				default:
 				}
 			}
 		}),
@@ -81,8 +140,10 @@ func (k *contact) sayListening(ctx context.Context, vars map[string]string, ids 
 		select {
 		case r := <-done:
 			return r.heard, r.err
-		case p := <-k.keys:
-			k.obey(ctx, p)
+		case w := <-k.off:
+			k.recordingOff(ctx, w)
+		case gap := <-k.gaps:
+			k.gap(ctx, gap)
 		}
 	}
 }
@@ -101,10 +162,20 @@ func (k *contact) converse(ctx context.Context) (again bool, err error) {
 		k.listen()
 	}
 	defer k.unlisten()
-	k.thirds = make(chan third, 2)
+	k.thirds = make(chan third, 1)
 	thirdCtx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	defer k.noThird(ctx, cancel)
 	for {
+		// What stops a recording comes before what may let it go on.
+		select {
+		case w := <-k.off:
+			k.recordingOff(ctx, w)
+			continue
+		case gap := <-k.gaps:
+			k.gap(ctx, gap)
+			continue
+		default:
+		}
 		var broke <-chan error
 		var lost chan error
 		if k.rec != nil {
@@ -118,6 +189,9 @@ func (k *contact) converse(ctx context.Context) (again bool, err error) {
 		case <-ctx.Done():
 			return false, context.Cause(ctx)
 		case <-k.agentLeg.Done():
+			if ctx.Err() != nil {
+				return false, context.Cause(ctx)
+			}
 			k.stopRecording(ctx, k.now(), "agent_left")
 			k.because("agent_hung_up")
 			if k.bridge != nil {
@@ -125,10 +199,10 @@ func (k *contact) converse(ctx context.Context) (again bool, err error) {
 				k.bridge = nil
 			}
 			return false, k.say(ctx, "goodbye")
-		case p := <-k.keys:
-			if k.obey(ctx, p) == agentJoin {
-				k.callThird(thirdCtx)
-			}
+		case w := <-k.off:
+			k.recordingOff(ctx, w)
+		case <-k.invite:
+			k.callThird(thirdCtx)
 		case err := <-broke:
 			k.faultRecording(ctx, err)
 		case err := <-lost:
@@ -143,22 +217,28 @@ func (k *contact) converse(ctx context.Context) (again bool, err error) {
 	}
 }
 
-// obey does what a key asks and returns the command that is left to the caller.
-func (k *contact) obey(ctx context.Context, p pressed) (command byte) {
-	switch {
-	case !p.agent && p.key == keyWithdraw:
-		k.recordingOff(ctx, p.at, policy.MethodKeypad)
-	case p.agent && p.key == agentPrefix:
-		k.prefix = p.at
-	case p.agent && !k.prefix.IsZero() && p.at.Sub(k.prefix) <= agentWindow:
-		k.prefix = time.Time{}
-		if p.key == agentStop {
-			k.recordingOff(ctx, p.at, policy.MethodSetByAgent)
-			return 0
+// noThird ends what brings a third party in, and hangs up who has answered and
+// not joined.
+func (k *contact) noThird(ctx context.Context, cancel context.CancelFunc) {
+	cancel()
+	go func() {
+		k.helpers.Wait()
+		close(k.thirds)
+	}()
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer done()
+	for t := range k.thirds {
+		switch {
+		case t.consent != nil:
+			_ = k.keepConsent(ctx, t.leg.ID(), policy.PartyInterpreter, "third_party_ask_consent", *t.consent)
+		case t.leg != nil:
+			_ = t.leg.Hangup(ctx, ari.CauseNormal)
 		}
-		return p.key
 	}
-	return 0
+	if k.third != nil && !k.thirdIn {
+		_ = k.third.Hangup(ctx, ari.CauseNormal)
+		k.third = nil
+	}
 }
 
 // gap: for a while no key could be heard, so a withdrawal may have been missed.
@@ -173,13 +253,24 @@ func (k *contact) gap(ctx context.Context, gap ari.Gap) {
 }
 
 // recordingOff stops the recording for good and says so.
-func (k *contact) recordingOff(ctx context.Context, at time.Time, by policy.ConsentMethod) {
+func (k *contact) recordingOff(ctx context.Context, w withdrawal) {
 	if k.rec == nil && !k.withdrawn.IsZero() {
 		return
 	}
-	k.withdraw(ctx, at, by)
+	k.withdraw(ctx, w.at, w.by)
 	k.tell(ctx, "recording_off")
 	_ = k.event(ctx, "consent.withdrawal_confirmed", nil)
+}
+
+// lastWord is a withdrawal nobody has handled yet: a key pressed before the end
+// counts.
+func (k *contact) lastWord() (withdrawal, bool) {
+	select {
+	case w := <-k.off:
+		return w, k.rec != nil || k.withdrawn.IsZero()
+	default:
+		return withdrawal{}, false
+	}
 }
 
 // tell plays a prompt to everybody on the call, each in their language, at the
@@ -187,10 +278,11 @@ func (k *contact) recordingOff(ctx context.Context, at time.Time, by policy.Cons
 // bridge needs a module that can record one too (asterisk-config).
 func (k *contact) tell(ctx context.Context, id string) {
 	listeners := map[*ari.Leg]string{k.call.Leg: k.row.Language}
-	for _, leg := range []*ari.Leg{k.agentLeg, k.third} {
-		if leg != nil {
-			listeners[leg] = k.f.Site.Languages[0]
-		}
+	if k.agentLeg != nil {
+		listeners[k.agentLeg] = k.f.Site.Languages[0]
+	}
+	if k.third != nil && k.thirdIn {
+		listeners[k.third] = k.f.Site.Languages[0]
 	}
 	var told sync.WaitGroup
 	for leg, lang := range listeners {
@@ -206,7 +298,7 @@ func (k *contact) callThird(ctx context.Context) {
 	}
 	k.ringing = true
 	thirds := k.thirds
-	go func() {
+	k.helpers.Go(func() {
 		leg, err := k.call.Originate(ctx, ari.Originate{
 			Role: "third", Endpoint: k.f.Site.Interpreter, CallerID: k.f.Site.Organisation, Timeout: k.f.Site.RingTimeout,
 		})
@@ -214,22 +306,16 @@ func (k *contact) callThird(ctx context.Context) {
 			leg = nil
 		}
 		thirds <- third{leg: leg}
-	}()
+	})
 }
 
 // thirdStep goes on with the newcomer. While the newcomer is asked, nothing is
-// recorded; a refusal ends the recording for all
+// recorded; anything but a yes ends the recording for all
 // (recording.consent.all_parties).
 func (k *contact) thirdStep(ctx context.Context, t third) {
 	switch {
 	case t.consent != nil:
-		_ = k.keepConsent(ctx, k.third.ID(), policy.PartyInterpreter, "third_party_ask_consent", *t.consent)
-		if k.rec != nil {
-			if d := k.reviewRecording(ctx, policy.EventResume); !d.Allowed() {
-				k.tell(ctx, "recording_off")
-			}
-		}
-		k.admitThird(ctx)
+		k.thirdAnswered(ctx, t)
 	case t.leg == nil:
 		k.ringing = false
 		_ = k.event(ctx, "party.no_answer", map[string]string{"party": string(policy.PartyInterpreter)})
@@ -238,43 +324,55 @@ func (k *contact) thirdStep(ctx context.Context, t third) {
 		if err := k.connectLeg(ctx, t.leg, policy.LegThirdParty); err != nil {
 			return
 		}
-		k.third, k.thirdSaid = t.leg, nil
+		k.third, k.thirdSaid, k.thirdIn = t.leg, nil, false
 		if k.rec == nil {
 			k.admitThird(ctx)
 			return
 		}
 		k.reviewRecording(ctx, policy.EventJoined) // not asked yet: pauses
 		thirds, lang := k.thirds, k.f.Site.Languages[0]
-		go func() {
+		k.helpers.Go(func() {
 			c, _, err := k.askOnce(ctx, t.leg, lang, "third_party_ask_consent")
 			if err != nil {
-				c.Answer = policy.AnswerHungUp
+				c.Answer, c.Key = policy.AnswerHungUp, ""
 			}
-			thirds <- third{consent: &c}
-		}()
+			thirds <- third{leg: t.leg, consent: &c}
+		})
 	}
 }
 
-func (k *contact) admitThird(ctx context.Context) {
-	select {
-	case <-k.third.Done():
-		return // converse sees it
-	default:
+// thirdAnswered keeps the newcomer's answer. One who hung up meanwhile has
+// never joined: the recording is theirs who stay.
+func (k *contact) thirdAnswered(ctx context.Context, t third) {
+	_ = k.keepConsent(ctx, t.leg.ID(), policy.PartyInterpreter, "third_party_ask_consent", *t.consent)
+	if k.third != t.leg || t.leg.Err() != nil {
+		return // thirdLeft goes on, or has
 	}
-	if k.bridge == nil {
-		return
+	if k.rec != nil {
+		if d := k.reviewRecording(ctx, policy.EventResume); !d.Allowed() {
+			k.stopRecording(ctx, k.now(), "newcomer_did_not_agree")
+			k.tell(ctx, "recording_off")
+		}
+	}
+	k.admitThird(ctx)
+}
+
+func (k *contact) admitThird(ctx context.Context) {
+	if k.third.Err() != nil || k.bridge == nil {
+		return // converse sees it
 	}
 	if err := k.bridge.Add(ctx, k.third); err != nil {
 		k.log.Warn("newcomer not joined", "error", err)
 		_ = k.third.Hangup(ctx, ari.CauseNormal)
 		return
 	}
-	_ = k.event(ctx, "party.joined", map[string]string{"party": string(policy.PartyInterpreter)})
+	k.thirdIn = true
+	_ = k.event(ctx, "party.joined", map[string]string{"party": string(policy.PartyInterpreter), "leg": k.third.ID()})
 	k.tell(ctx, "third_party_joined")
 }
 
 func (k *contact) thirdLeft(ctx context.Context) {
-	k.third, k.thirdSaid = nil, nil
+	k.third, k.thirdSaid, k.thirdIn = nil, nil, false
 	_ = k.event(ctx, "party.left", map[string]string{"party": string(policy.PartyInterpreter)})
 	k.reviewRecording(ctx, policy.EventLeft)
 }

@@ -1,8 +1,10 @@
 package callflow
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/callward/callward/ari"
@@ -16,6 +18,7 @@ func (f *Flow) Inbound(ctx context.Context, c *ari.Call) {
 	k := f.contact(c)
 	defer k.settle(ctx)
 	k.script(ctx)
+	k.finished = true
 }
 
 // Adopt goes on with a call whose controller died. The interrupted step is
@@ -28,6 +31,7 @@ func (f *Flow) Adopt(ctx context.Context, c *ari.Call) {
 	defer k.settle(ctx)
 	k.observe(Event{Step: "call.adopted", Detail: map[string]string{"step": k.row.Step}})
 	k.script(ctx)
+	k.finished = true
 }
 
 // script runs the steps that are not behind us yet. A hang-up anywhere ends it.
@@ -76,7 +80,7 @@ func (k *contact) ended(ctx context.Context, err error) {
 	var lost *ari.Lost
 	cause := context.Cause(ctx)
 	switch {
-	case errors.Is(cause, ari.ErrStopping):
+	case errors.Is(cause, ari.ErrStopping), errors.Is(cause, ari.ErrReplaced):
 		k.stopping = true
 	case errors.Is(cause, ari.ErrLeft):
 		k.left = true
@@ -253,12 +257,26 @@ func (k *contact) askPhone(ctx context.Context) (string, error) {
 func (k *contact) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
+	if !k.finished { // a panic is on its way through
+		k.disposition, k.reason = Failed, "fault"
+	}
 	if k.unlisten != nil {
 		k.unlisten()
+	}
+	if w, ok := k.lastWord(); ok {
+		k.withdraw(ctx, w.at, w.by)
 	}
 	if k.stopping {
 		// The parties go on talking; the next start adopts the call.
 		k.stopRecording(ctx, k.now(), "controller_stopping")
+		if k.agentLeg != nil && !k.past(stepConnected) {
+			// Not joined yet: the next start rings again.
+			_ = k.agentLeg.Hangup(ctx, ari.CauseNormal)
+			if k.bridge != nil {
+				_ = k.bridge.Destroy(ctx)
+			}
+			k.row.AgentID, k.row.AgentChannel, k.row.Bridge = "", "", ""
+		}
 		_ = k.event(ctx, "controller.stopping", nil)
 		return
 	}
@@ -297,6 +315,7 @@ func (k *contact) restore(ctx context.Context) bool {
 	var attempts []storage.Attempt
 	var consents []storage.Consent
 	var recordings []storage.Recording
+	var joined []storage.StoredEntry
 	err := k.f.view(ctx, func(tx storage.Tx) error {
 		row, err := tx.Call(k.call.ID())
 		if err != nil {
@@ -311,6 +330,13 @@ func (k *contact) restore(ctx context.Context) bool {
 		}
 		if recordings, err = tx.Recordings(storage.RecordingFilter{CallID: row.ID}); err != nil {
 			return err
+		}
+		for _, action := range []string{"party.joined", "party.left"} {
+			all, err := tx.Entries(storage.EntryFilter{Call: row.ID, Action: action})
+			if err != nil {
+				return err
+			}
+			joined = append(joined, all...)
 		}
 		if row.VerifiedPatient != "" {
 			p, err := tx.Patient(row.VerifiedPatient)
@@ -344,10 +370,24 @@ func (k *contact) restore(ctx context.Context) bool {
 			k.unreadable++
 		}
 	}
+	slices.SortFunc(joined, func(a, b storage.StoredEntry) int { return cmp.Compare(a.Number, b.Number) })
+	for _, e := range joined {
+		k.thirdWas = e.Entry.Detail["leg"] // of one who left there is none
+	}
 	for _, c := range consents {
-		if c.PartyKind == string(policy.PartyPatient) {
+		switch {
+		case c.PartyKind == string(policy.PartyPatient):
 			k.restoreConsent(c)
+		case c.Party == k.thirdWas:
+			k.thirdSaid = append(k.thirdSaid, answered(c))
 		}
+	}
+	if !k.past(stepConnected) && k.row.AgentChannel != "" {
+		// An agent who answered and was not joined waits in silence.
+		if leg, err := k.call.AdoptLeg(ctx, k.row.AgentChannel, "agent"); err == nil {
+			_ = leg.Hangup(ctx, ari.CauseNormal)
+		}
+		k.row.AgentID, k.row.AgentChannel = "", ""
 	}
 	for _, r := range recordings {
 		k.segments = max(k.segments, r.Segment)

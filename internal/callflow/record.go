@@ -32,6 +32,7 @@ type live struct {
 	allowedAt time.Time
 	announced time.Time
 	lost      chan error
+	ended     chan struct{} // closed when the streams are taken down
 	paused    bool
 }
 
@@ -96,6 +97,14 @@ func (k *contact) startRecording(ctx context.Context) {
 	}
 	k.segments, k.row.RecordingID = segment, id
 	rec, err := k.openRecording(ctx, row)
+	if err != nil && (ctx.Err() != nil || errors.Is(err, errBraked)) {
+		// Nothing broke: the call ended, or the patient pressed the key.
+		row.Status, row.Reason, row.StoppedAt = storage.RecordingDiscarded, "not_begun", k.now()
+		k.row.RecordingID = ""
+		_ = k.event(ctx, "recording.stopped", map[string]string{"recording": id, "status": string(row.Status), "reason": row.Reason},
+			func(tx storage.Tx, _ int64) error { return tx.PutRecording(row) })
+		return
+	}
 	if err != nil {
 		k.log.Error("recording did not start; the call goes on without", "recording", id, "error", err)
 		row.Status, row.Reason, row.StoppedAt = storage.RecordingBroken, faultReason(err), k.now()
@@ -110,11 +119,14 @@ func (k *contact) startRecording(ctx context.Context) {
 	_ = k.event(ctx, "recording.started", map[string]string{"recording": id, "segment": strconv.Itoa(segment)})
 }
 
+// errBraked: the patient withdrew before the first frame.
+var errBraked = errors.New("callflow: recording stopped before it began")
+
 // openRecording joins the recorder to both directions of the patient's leg:
 // what the patient says and what the patient hears, whatever becomes of the
 // other legs.
 func (k *contact) openRecording(ctx context.Context, row storage.Recording) (*live, error) {
-	rec := &live{row: row, allowedAt: row.StartedAt, lost: make(chan error, 2)}
+	rec := &live{row: row, allowedAt: row.StartedAt, lost: make(chan error, 2), ended: make(chan struct{})}
 	session, err := k.f.Recorder.Start(recording.Header{
 		ID: row.ID, CallID: row.CallID, Segment: row.Segment, ConsentID: itoa(row.ConsentID),
 		PromptVersion: k.consentVersion(), Language: k.row.Language, StartedAt: row.StartedAt,
@@ -123,6 +135,10 @@ func (k *contact) openRecording(ctx context.Context, row storage.Recording) (*li
 		return nil, err
 	}
 	rec.session = session
+	if !k.brake.guard(session) {
+		_, _ = session.Discard(k.now())
+		return nil, errBraked
+	}
 	for _, t := range []struct {
 		track int
 		dir   ari.Direction
@@ -139,11 +155,9 @@ func (k *contact) openRecording(ctx context.Context, row storage.Recording) (*li
 		rec.streams = append(rec.streams, stream)
 		go func() {
 			select {
-			case err, ok := <-stream.Lost():
-				if ok {
-					rec.lost <- err
-				}
-			case <-stream.Done():
+			case err := <-stream.Lost():
+				rec.lost <- err
+			case <-rec.ended:
 			}
 		}()
 	}
@@ -153,6 +167,7 @@ func (k *contact) openRecording(ctx context.Context, row storage.Recording) (*li
 func (r *live) stopStreams(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
+	close(r.ended)
 	for _, s := range r.streams {
 		_ = s.Stop(ctx)
 	}
@@ -178,9 +193,12 @@ func (k *contact) announceRecording(ctx context.Context) error {
 	if err != nil || k.rec == nil {
 		return err
 	}
-	if heard {
-		k.rec.announced = at
+	if !heard {
+		k.stopRecording(ctx, k.now(), "consent_not_repeated")
+		k.tellFault(ctx)
+		return nil
 	}
+	k.rec.announced = at
 	k.reviewRecording(ctx, policy.EventCheck)
 	return nil
 }
@@ -194,7 +212,7 @@ func (k *contact) reviewRecording(ctx context.Context, why policy.RecordingEvent
 	d := k.decideContinue(ctx, why)
 	switch {
 	case d.Allowed():
-		if k.rec.paused {
+		if k.rec.paused && !k.brake.isPulled() {
 			if err := k.rec.session.Resume(k.now()); err == nil {
 				k.rec.paused = false
 				_ = k.event(ctx, "recording.resumed", map[string]string{"recording": k.rec.row.ID})
