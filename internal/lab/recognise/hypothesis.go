@@ -55,6 +55,7 @@ type hypothesis struct {
 	goodLag int
 
 	xy, xx, yy float64
+	body       float64 // score without the last block that followed, which a cut may run through
 	first      float64 // correlation of the beginning, when it was found
 	known      bool    // it has become a match
 }
@@ -83,7 +84,7 @@ func (h *hypothesis) isSettled() bool { return h.finished() || h.isBroken() }
 // isLikely tells that what was heard of the prompt fits it.
 func (h *hypothesis) isLikely() bool {
 	whole := h.finished() && h.missing == 0
-	switch score := h.score(); {
+	switch score := h.fit(); {
 	case score >= clean:
 		return whole || h.heardWell() >= evidence/2
 	case score >= well:
@@ -93,7 +94,16 @@ func (h *hypothesis) isLikely() bool {
 	}
 }
 
-func (h *hypothesis) isClean() bool { return h.score() >= clean }
+func (h *hypothesis) isClean() bool { return h.fit() >= clean }
+
+// fit is the score by which a hypothesis is judged: of a prompt that was cut,
+// what was heard before the block the cut runs through.
+func (h *hypothesis) fit() float64 {
+	if h.missing > 0 && h.good > 0 {
+		return max(h.body, h.score())
+	}
+	return h.score()
+}
 
 // isKnown tells that enough of the prompt was heard to say so: any sound that
 // fits better has begun before scanned.
@@ -121,7 +131,7 @@ func (h *hypothesis) until() int {
 // beats tells that h explains what was heard while r does not: r leaves more
 // of it unexplained, or h goes on where r has ended.
 func (h *hypothesis) beats(r *hypothesis) bool {
-	if !h.isLikely() {
+	if !h.isLikely() || h.after(r) || r.after(h) {
 		return false
 	}
 	if r.unlike-h.unlike >= advantage || h.isClean() && r.score() < unclean && r.told >= evidence {
@@ -130,9 +140,20 @@ func (h *hypothesis) beats(r *hypothesis) bool {
 	return h.unlike-r.unlike < advantage && h.until()-r.until() >= further && r.isSettled()
 }
 
-// compare orders hypotheses, the one that explains most first.
+// after tells that h begins where r has ended: two prompts one after the other,
+// which explain different sound and are no rivals.
+func (h *hypothesis) after(r *hypothesis) bool {
+	return r.isSettled() && h.start+h.p.lead >= r.until()-overlap
+}
+
+// compare orders hypotheses: the earlier of two in a row, else the one that
+// explains most.
 func compare(a, b *hypothesis) int {
 	switch {
+	case b.after(a):
+		return -1
+	case a.after(b):
+		return 1
 	case a.beats(b):
 		return -1
 	case b.beats(a):
@@ -182,6 +203,7 @@ func (h *hypothesis) follow(heard []int16, part []int16) {
 		return
 	}
 	h.missing, h.good, h.goodLag = 0, h.next, h.lag
+	h.body = h.score()
 	h.xy, h.xx, h.yy = h.xy+xy, h.xx+xx, h.yy+yy
 }
 

@@ -192,7 +192,7 @@ func (s *scanner) decide() bool {
 	var also []string
 	for _, r := range s.hyps {
 		switch {
-		case r == best || best.beats(r):
+		case r == best || best.beats(r) || r.after(best): // a later one is found again from here
 		case r.isSettled() && best.isSettled():
 			also = append(also, r.p.id)
 		default:
