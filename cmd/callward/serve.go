@@ -27,6 +27,10 @@ import (
 // agentPeriod is how soon a change of who is on duty is seen.
 const agentPeriod = time.Second
 
+// storeBusy is how long a call waits for a database that another process holds: a caller hears nothing
+// meanwhile.
+const storeBusy = time.Second
+
 func serveCommand(m *Main) *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
@@ -58,7 +62,7 @@ func (m *Main) serve(ctx context.Context, c *config.Config) error {
 	if err := c.CheckFiles(); err != nil {
 		return exitError{exitUsage, err}
 	}
-	store, err := m.openStore(ctx, c)
+	store, err := m.openStoreFor(ctx, c, storeBusy)
 	if err != nil {
 		return err
 	}
@@ -105,6 +109,7 @@ func (m *Main) serve(ctx context.Context, c *config.Config) error {
 	if err := sign(ctx); err != nil {
 		return err
 	}
+	began := m.Now()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		signHourly(ctx, sign, log)
@@ -121,6 +126,9 @@ func (m *Main) serve(ctx context.Context, c *config.Config) error {
 		if err := controller.Ready(ctx); err != nil {
 			return nil // Serve says why
 		}
+		if err := closeUnseen(ctx, flow, controller, began); err != nil && ctx.Err() == nil {
+			log.Warn("calls that ended while nobody watched stay open in the database", "error", err)
+		}
 		log.Info("ready", "asterisk", c.Asterisk.ARI.URL, "app", c.Asterisk.ARI.App, "profile", c.Policy.Profile, "version", version)
 		return nil
 	})
@@ -133,6 +141,19 @@ func (m *Main) serve(ctx context.Context, c *config.Config) error {
 	err = errors.Join(err, sign(last))
 	log.Info("stopped")
 	return err
+}
+
+// closeUnseen ends the calls of an earlier run that Asterisk has no more.
+func closeUnseen(ctx context.Context, flow *callflow.Flow, controller *ari.Controller, before time.Time) error {
+	channels, err := controller.Client().Channels.List(ctx)
+	if err != nil {
+		return err
+	}
+	ids := map[string]bool{}
+	for _, c := range channels {
+		ids[c.ID] = true
+	}
+	return flow.CloseUnseen(ctx, before, func(id string) bool { return ids[id] })
 }
 
 // checkpointPeriod is how often the audit log is signed while serving.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os/user"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,11 +26,16 @@ func (s keyedStore) Close() error { return errors.Join(s.Store.Close(), s.keys.C
 
 // openStore opens the store the configuration names.
 func (m *Main) openStore(ctx context.Context, c *config.Config) (storage.Store, error) {
+	return m.openStoreFor(ctx, c, 0)
+}
+
+// openStoreFor is openStore with how long to wait for a lock of another process; 0 is the driver's default.
+func (m *Main) openStoreFor(ctx context.Context, c *config.Config, busy time.Duration) (storage.Store, error) {
 	keys, err := seal.Load(c.Keys.DataKeyset())
 	if err != nil {
 		return nil, err
 	}
-	store, err := sqlite.Open(ctx, sqlite.Config{Path: c.Storage.SQLite.Path, Keys: keys, Clock: m.Now})
+	store, err := sqlite.Open(ctx, sqlite.Config{Path: c.Storage.SQLite.Path, Keys: keys, Clock: m.Now, Busy: busy})
 	if err != nil {
 		return nil, errors.Join(err, keys.Close())
 	}

@@ -26,14 +26,24 @@ func (k *contact) serve(ctx context.Context) (again bool, err error) {
 	err = k.rejoin(ctx)
 	switch {
 	case err == nil:
+		k.tidy(ctx)
 		return k.converse(ctx)
 	case ctx.Err() != nil:
 		return false, context.Cause(ctx)
 	}
 	k.log.Warn("conversation not taken over; the caller is queued again", "agent", k.row.AgentID, "error", err)
 	k.parted(ctx)
+	k.tidy(ctx)
 	k.row.Step = stepConsented
 	return true, nil
+}
+
+// tidy ends what the dead controller had begun for this call and nobody took
+// over, so that no phone rings for a call that rings it again.
+func (k *contact) tidy(ctx context.Context) {
+	if err := k.call.Tidy(ctx); err != nil && ctx.Err() == nil {
+		k.log.Warn("what an earlier run left of the call could not be ended", "error", err)
+	}
 }
 
 // connect waits for an agent, rings until one answers, tells the agent what is
@@ -82,8 +92,9 @@ func (k *contact) wait(ctx context.Context, caller *queue.Caller) error {
 	}
 	// Asking about a call-back must not lose an agent who is being rung, so
 	// the two take turns.
+	offerAt := k.now().Add(k.f.Site.OfferCallbackAfter)
 	for {
-		turn, cancel := context.WithTimeout(ctx, k.f.Site.OfferCallbackAfter)
+		turn, cancel := context.WithTimeout(ctx, offerAt.Sub(k.now()))
 		offer, err := caller.Next(turn)
 		cancel()
 		switch {
@@ -101,6 +112,7 @@ func (k *contact) wait(ctx context.Context, caller *queue.Caller) error {
 			if err := k.offerCallback(ctx); err != nil {
 				return err
 			}
+			offerAt = k.now().Add(k.f.Site.OfferCallbackAfter)
 		}
 	}
 }
@@ -223,7 +235,7 @@ func (k *contact) brief(ctx context.Context) error {
 		verified = "agent_whisper_verified"
 	}
 	recorded := "agent_whisper_not_recorded"
-	if k.saidYes() {
+	if k.saidYes() && k.agent.RecordingConsent {
 		recorded = "agent_whisper_recorded"
 	}
 	_, err := k.sayTo(ctx, k.agentLeg, k.f.Site.Languages[0], k.vars(), verified, recorded)
@@ -558,6 +570,7 @@ func (f *Flow) KeepAgentsInSync(ctx context.Context, period time.Duration) {
 		if err := f.SyncAgents(ctx); err != nil && ctx.Err() == nil {
 			f.Log.Warn("agents cannot be read; the queue keeps those it knows", "error", err)
 		}
+		f.payLate(ctx)
 		select {
 		case <-ctx.Done():
 			return

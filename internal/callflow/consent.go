@@ -179,7 +179,7 @@ func (k *contact) withdraw(ctx context.Context, at time.Time, by policy.ConsentM
 		CallID: k.row.ID, Patient: k.row.VerifiedPatient, Party: k.call.ID(), PartyKind: string(policy.PartyPatient),
 		Purpose: string(purpose), Answer: storage.AnswerWithdrawn, By: string(by), Language: k.row.Language, At: at,
 	}
-	_ = k.event(ctx, "consent.withdrawn", map[string]string{"by": string(by)}, func(tx storage.Tx, _ int64) error {
+	_ = k.must(ctx, "consent.withdrawn", map[string]string{"by": string(by)}, func(tx storage.Tx, _ int64) error {
 		_, err := tx.AddConsent(row)
 		return err
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -83,6 +84,7 @@ type contact struct {
 	gaps     chan ari.Gap
 	unlisten func()
 
+	debts       []debt // owed to the log
 	disposition Disposition
 	reason      string
 	stopping    bool // our process ends; the call does not
@@ -122,8 +124,8 @@ func (k *contact) observe(e Event) {
 func (k *contact) write(ctx context.Context, fn func(storage.Tx) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	version := k.row.Version
-	err := k.f.Store.Update(ctx, func(tx storage.Tx) error {
+	version, bad := k.row.Version, -1
+	err := k.f.Store.Update(ctx, func(tx storage.Tx) (err error) {
 		row := k.row
 		if row.Version == 0 { // the channel came back, or its row could not be read
 			have, err := tx.Call(row.ID)
@@ -136,10 +138,17 @@ func (k *contact) write(ctx context.Context, fn func(storage.Tx) error) error {
 		if err := tx.PutCall(row); err != nil {
 			return err
 		}
+		if bad, err = k.pay(tx); err != nil {
+			return err
+		}
 		return fn(tx)
 	})
-	if err == nil {
-		k.row.Version = version + 1
+	switch {
+	case err == nil:
+		k.row.Version, k.debts = version+1, nil
+	case bad >= 0 && !away(err):
+		k.log.Error("what is owed to the log cannot be written", "action", k.debts[bad].entry.Action, "error", err)
+		k.debts = slices.Delete(k.debts, bad, bad+1)
 	}
 	return err
 }
@@ -196,21 +205,20 @@ func (k *contact) decide(ctx context.Context, step string, build func(auditWrita
 
 // event writes something that happened and needed no decision.
 func (k *contact) event(ctx context.Context, action string, detail map[string]string, with ...func(storage.Tx, int64) error) error {
-	e := k.entry(action)
-	e.Detail = detail
+	d := debt{k.entry(action), with}
+	d.entry.Detail = detail
+	return k.note(ctx, d)
+}
+
+func (k *contact) note(ctx context.Context, d debt) error {
+	e, action, detail := d.entry, d.entry.Action, d.entry.Detail
 	var n int64
 	err := k.write(ctx, func(tx storage.Tx) (err error) {
-		if n, err = tx.Audit(e); err != nil {
-			return err
-		}
-		for _, fn := range with {
-			if err := fn(tx, n); err != nil {
-				return err
-			}
-		}
-		return nil
+		n, err = d.write(tx)
+		return err
 	})
 	if err != nil {
+		n = 0
 		k.log.Error("event could not be written to the audit log", "action", action, "error", err)
 	}
 	k.observe(Event{At: e.At, Step: action, Entry: n, Detail: detail})
@@ -220,8 +228,13 @@ func (k *contact) event(ctx context.Context, action string, detail map[string]st
 // step marks a step as completed.
 func (k *contact) step(ctx context.Context, name string, detail map[string]string) {
 	k.row.Step = name
-	_ = k.event(ctx, "call."+name, detail, func(tx storage.Tx, n int64) error {
-		return tx.AddStep(k.row.ID, storage.Step{Name: name, At: k.now(), Entry: n})
+	mark := k.event
+	if name == stepEnded {
+		mark = k.must
+	}
+	id, at := k.row.ID, k.now()
+	_ = mark(ctx, "call."+name, detail, func(tx storage.Tx, n int64) error {
+		return tx.AddStep(id, storage.Step{Name: name, At: at, Entry: n})
 	})
 }
 

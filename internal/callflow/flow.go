@@ -32,6 +32,7 @@ package callflow
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -102,6 +103,9 @@ type Flow struct {
 	Observe  func(Event) // called in order for each call; must return soon; may be nil
 
 	known atomic.Pointer[[]storage.Agent] // the agents last read
+
+	late    sync.Mutex
+	debtors []*contact // ended calls whose end is not written yet
 }
 
 // times a caller is given; the same for every prompt so that none teaches anything.

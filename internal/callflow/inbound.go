@@ -16,6 +16,7 @@ import (
 // when the call is over and settled.
 func (f *Flow) Inbound(ctx context.Context, c *ari.Call) {
 	k := f.contact(c)
+	defer f.leave(k)
 	defer k.settle(ctx)
 	k.script(ctx)
 	k.finished = true
@@ -28,8 +29,12 @@ func (f *Flow) Adopt(ctx context.Context, c *ari.Call) {
 	if !k.restore(ctx) {
 		return
 	}
+	defer f.leave(k)
 	defer k.settle(ctx)
 	k.observe(Event{Step: "call.adopted", Detail: map[string]string{"step": k.row.Step}})
+	if !k.past(stepConnected) {
+		k.tidy(ctx)
+	}
 	k.script(ctx)
 	k.finished = true
 }

@@ -108,7 +108,7 @@ func (k *contact) startRecording(ctx context.Context) {
 	if err != nil {
 		k.log.Error("recording did not start; the call goes on without", "recording", id, "error", err)
 		row.Status, row.Reason, row.StoppedAt = storage.RecordingBroken, faultReason(err), k.now()
-		_ = k.event(ctx, "recording.failed", map[string]string{"recording": id, "reason": row.Reason}, func(tx storage.Tx, _ int64) error {
+		_ = k.must(ctx, "recording.failed", map[string]string{"recording": id, "reason": row.Reason}, func(tx storage.Tx, _ int64) error {
 			return tx.PutRecording(row)
 		})
 		k.row.RecordingID = ""
@@ -309,7 +309,7 @@ func (k *contact) settleRecording(ctx context.Context, s *stopped, why policy.Re
 		}
 	}
 	k.row.RecordingID = ""
-	_ = k.event(ctx, "recording.stopped", detail, func(tx storage.Tx, _ int64) error { return tx.PutRecording(row) })
+	_ = k.must(ctx, "recording.stopped", detail, func(tx storage.Tx, _ int64) error { return tx.PutRecording(row) })
 	s.live.stopStreams(ctx)
 }
 
