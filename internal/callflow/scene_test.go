@@ -239,9 +239,12 @@ func (s *scene) played(target, media string) {
 		tell(target, id)
 	}
 	if keys != "" {
-		s.Press(target, keys)
+		time.AfterFunc(reaction, func() { s.Press(target, keys) })
 	}
 }
+
+// reaction is how long the caller needs to press a key.
+const reaction = 100 * time.Millisecond
 
 // asked is a request before it is carried out.
 func (s *scene) asked(op string) {
