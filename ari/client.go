@@ -56,7 +56,7 @@ func newClient(cfg Config, base *url.URL) *Client {
 		tlsConfig.ClientSessionCache = tls.NewLRUClientSessionCache(64)
 	}
 	c.http = &http.Client{
-		Transport: &http.Transport{DialContext: cfg.Dial, TLSClientConfig: tlsConfig, TLSHandshakeTimeout: cfg.RequestTimeout,
+		Transport: &http.Transport{DialContext: gated(cfg.Dial), TLSClientConfig: tlsConfig, TLSHandshakeTimeout: cfg.RequestTimeout,
 			MaxIdleConnsPerHost: 4},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

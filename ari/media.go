@@ -17,9 +17,6 @@ import (
 const (
 	frameBytes = 160 // 20 ms of G.711
 	frameTime  = 20 * time.Millisecond
-	// What a frame takes on the wire beside its bytes: WebSocket header and,
-	// with TLS 1.3, record header, type byte and tag.
-	frameOverhead = 4 + 22
 	// A media message is one frame, or a few; text messages are short.
 	maxMediaMessage = 64 << 10
 	// How long Stop waits for Asterisk to close the socket behind the last frame.
@@ -176,13 +173,14 @@ func (m *mediaSocket) stats() StreamStats {
 	return m.counted
 }
 
-// batch lets the kernel collect about d of audio before it wakes us.
+// batch lets the kernel collect audio for up to d before it is read.
 func (m *mediaSocket) batch(d time.Duration) {
 	m.mu.Lock()
 	m.batched = d
 	m.mu.Unlock()
-	frames := int(d / frameTime)
-	lowWater(m.below, max(1, frames*(frameBytes+frameOverhead)))
+	if g, ok := m.below.(*gate); ok {
+		g.every(d, max(1, 4*int(d/frameTime)*frameBytes))
+	}
 }
 
 // finish waits a moment for the reader, then closes the socket.

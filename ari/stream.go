@@ -72,7 +72,7 @@ func (c *Call) discard(ctx context.Context, l *Leg) {
 type StreamOptions struct {
 	Direction Direction     // SpyIn or SpyOut
 	Role      string        // goes into ids and logs: "rec-in"
-	Batch     time.Duration // collect about this much audio per wake-up (Linux); 0: each frame as it comes
+	Batch     time.Duration // collect audio for up to this long, all streams in step; 0: each frame as it comes
 }
 
 // ErrStalled is in the error of Stream.Lost when frames stopped coming while
