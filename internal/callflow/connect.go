@@ -566,10 +566,13 @@ func (f *Flow) security(ctx context.Context, leg *ari.Leg) legSecurity {
 func (f *Flow) KeepAgentsInSync(ctx context.Context, period time.Duration) {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
+	away := false
 	for {
-		if err := f.SyncAgents(ctx); err != nil && ctx.Err() == nil {
+		err := f.SyncAgents(ctx)
+		if err != nil && !away && ctx.Err() == nil {
 			f.Log.Warn("agents cannot be read; the queue keeps those it knows", "error", err)
 		}
+		away = err != nil
 		f.payLate(ctx)
 		select {
 		case <-ctx.Done():
