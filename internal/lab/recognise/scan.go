@@ -8,7 +8,7 @@ import (
 const (
 	pad       = rate * 35 / 100  // by so much may a prompt's beginning be missing
 	quantum   = rate / 10        // new samples that are worth a look
-	suspect   = 0.45             // at 2 kHz: worth a hypothesis
+	suspect   = 0.33             // at 2 kHz, where a prompt half a sample off may fit no better: worth a hypothesis
 	accepted  = 0.5              // at 8 kHz, over the beginning
 	rivalPeak = 0.75             // of the best peak at 2 kHz
 	near      = 2 * decimated    // where the exact start may lie
