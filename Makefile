@@ -5,7 +5,7 @@ BIN       := bin/callward
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS   := -X main.version=$(VERSION)
 FUZZTIME  ?= 20s
-BENCHTIME ?= 1s
+BENCH     ?=
 ARGS      ?=
 # Packages whose tests start a real Asterisk: they run after the others, one at a time.
 E2E       := ./test/e2e/... ./internal/lab/...
@@ -58,8 +58,8 @@ vuln:
 	  echo "!!! NOT CHECKED: govulncheck could not reach its database. Run \"make vuln\" where it can. !!!"; \
 	else echo "$$out"; exit $$rc; fi
 
-bench: tools ## the benchmarks behind docs/performance.md; BENCHTIME=3s
-	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 60m ./...
+bench: tools ## the benchmarks behind docs/performance.md, one by one, and a table; BENCH="-only policy -calls 30"
+	$(GO) run ./test/bench/report $(BENCH)
 
 fuzz: tools ## every fuzz target for a short while; FUZZTIME=5m
 	@set -e; for pkg in $$($(GO) list ./...); do \
