@@ -229,12 +229,12 @@ func TestWithdrawWaitsForNothing(t *testing.T) {
 	t.Run("before the recorder", func(t *testing.T) {
 		play(t, nil, func(s *scene) {
 			pressed := false
-			s.onRequest = func(_ int, op string) { // Unhold is just before the recorder
+			s.each(func(_ int, op string) {
 				if op == "channels.snoopChannelWithId" && !pressed {
 					pressed = true
 					s.Press(patientLeg, "*")
 				}
-			}
+			})
 			s.dial()
 			s.waitFor("call.connected")
 			assert.True(t, s.did("consent.withdrawal_confirmed"))
@@ -249,7 +249,7 @@ func TestWithdrawWaitsForNothing(t *testing.T) {
 
 // The key that withdraws counts when the hang-up follows at once.
 func TestWithdrawAndHangUp(t *testing.T) {
-	for range 20 { // whichever of the two is seen first
+	for range 8 { // whichever of the two is seen first
 		play(t, nil, func(s *scene) {
 			s.talking()
 			s.after(15 * time.Second)

@@ -34,6 +34,6 @@ func TestWholeCall(t *testing.T) {
 		require.Len(t, recs, 1)
 		assert.Equal(t, storage.RecordingWithdrawn, recs[0].Status)
 		assert.Equal(t, []storage.Answer{storage.AnswerYes, storage.AnswerWithdrawn}, s.answers())
-		assert.Equal(t, []string{"PJSIP/maria"}, s.rang)
+		assert.Equal(t, []string{"PJSIP/maria"}, s.rung())
 	})
 }

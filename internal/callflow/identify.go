@@ -235,7 +235,7 @@ func (k *contact) submit(ctx context.Context, have []given) (policy.Decision, er
 		return &f
 	}, func(tx storage.Tx, _ int64) error { return tx.AddAttempt(attempt) })
 	if !d.Allowed() {
-		k.row.VerifiedPatient, k.row.VerifiedAt, k.row.VerifiedBy = "", time.Time{}, nil
+		k.row.VerifiedPatient, k.row.VerifiedAt, k.row.VerifiedBy, k.state = "", time.Time{}, nil, ""
 	}
 	if d.Obliges(policy.CountFailure) || err != nil {
 		k.failures++

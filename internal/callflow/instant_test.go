@@ -3,7 +3,6 @@ package callflow
 import (
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -36,13 +35,12 @@ func (i instant) String() string {
 // agent, announcement, conversation, withdrawal and hang-up. do is done at the
 // instant; it may run in any goroutine.
 func scripted(s *scene, i instant, do func()) {
-	s.requests = 0
 	if i.request > 0 {
-		s.onRequest = func(n int, _ string) {
+		s.each(func(n int, _ string) {
 			if n == i.request {
 				do()
 			}
-		}
+		})
 	}
 	if i.write > 0 {
 		s.store.hook(func(n int) {
@@ -68,7 +66,7 @@ func (s *scene) gone() bool {
 }
 
 // step between two instants at which nothing need happen.
-const step = 230 * time.Millisecond
+const step = 400 * time.Millisecond
 
 // instants are all of the call: each request, each write, and times a step
 // apart. from is the step of the call they begin at.
@@ -78,14 +76,13 @@ func instants(t *testing.T, from string) []instant {
 	play(t, nil, func(s *scene) {
 		began := time.Now()
 		var at []time.Duration
-		note := func() { at = append(at, time.Since(began)) }
 		requests, writes := 0, 0
-		s.onRequest = func(n int, _ string) {
-			requests = n
+		s.each(func(n int, _ string) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			note()
-		}
+			requests = n
+			at = append(at, time.Since(began))
+		})
 		s.store.hook(func(n int) { writes = n })
 		scripted(s, instant{}, nil)
 		s.HangUp(patientLeg, ari.CauseNormal)
@@ -123,7 +120,7 @@ func instants(t *testing.T, from string) []instant {
 // and wholly, and no consent is inferred.
 func TestHangUpAtEveryInstant(t *testing.T) {
 	all := instants(t, "")
-	require.Greater(t, len(all), 150)
+	require.Greater(t, len(all), 120)
 	ends := map[string]int{}
 	for _, i := range all {
 		t.Run(i.String(), func(t *testing.T) {
@@ -161,7 +158,7 @@ func inferNothing(s *scene) {
 // was there: the next one is rung.
 func TestAgentHangsUpAtEveryInstant(t *testing.T) {
 	all := instants(t, "agent.join")
-	require.Greater(t, len(all), 60)
+	require.Greater(t, len(all), 50)
 	ends := map[string]int{}
 	for _, i := range all {
 		t.Run(i.String(), func(t *testing.T) {
@@ -188,9 +185,7 @@ func TestStopAtEveryInstant(t *testing.T) {
 	for _, i := range all {
 		t.Run(i.String(), func(t *testing.T) {
 			play(t, nil, func(s *scene) {
-				stopped := make(chan struct{})
-				var once sync.Once
-				scripted(s, i, func() { s.cancel(); once.Do(func() { close(stopped) }) })
+				scripted(s, i, s.cancel)
 				s.cancel()
 				require.NoError(t, <-s.served)
 				s.after(3 * time.Second)
@@ -205,7 +200,8 @@ func TestStopAtEveryInstant(t *testing.T) {
 					assert.True(t, id == patientLeg || joined && id == row.AgentChannel, "left behind: %s", id)
 				}
 
-				s.onRequest, s.store.onWrite = nil, nil
+				s.each(nil)
+				s.store.hook(nil)
 				s.queue = queue.New(queue.Options{WrapUp: time.Second})
 				s.flow.Queue = s.queue
 				require.NoError(t, s.flow.SyncAgents(t.Context()))

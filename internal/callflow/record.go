@@ -90,7 +90,7 @@ func (k *contact) startRecording(ctx context.Context) {
 		return tx.PutRecording(row)
 	})
 	if !d.Allowed() {
-		if d.Obliges(policy.TellParties) {
+		if d.Obliges(policy.TellParties) && k.saidYes() { // others were told that nothing is recorded
 			k.tellFault(ctx)
 		}
 		return

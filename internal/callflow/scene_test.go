@@ -291,6 +291,34 @@ func (s *scene) phone(endpoint string, outcomes ...aritest.Outcome) {
 	}
 }
 
+// rung are the endpoints dialled so far.
+func (s *scene) rung() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.rang)
+}
+
+// script lays out what the caller keys at a prompt from now on.
+func (s *scene) script(id string, keys ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys[id], s.spoken[id] = keys, 0
+}
+
+// times the caller has heard a prompt.
+func (s *scene) count(id string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spoken[id]
+}
+
+// each is told of each request from now on.
+func (s *scene) each(fn func(n int, op string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onRequest, s.requests = fn, 0
+}
+
 // say is told of each prompt that begins, after the keys of the script.
 func (s *scene) say(fn func(leg, id string)) {
 	s.mu.Lock()
@@ -478,6 +506,9 @@ func (s *scene) sealed() {
 			c := d.consents[r.ConsentID-1]
 			assert.Equal(t, storage.AnswerYes, c.Answer)
 			assert.False(t, c.At.After(r.StartedAt), "recorded before the yes")
+		}
+		if r.Status == storage.RecordingBroken { // its controller died
+			kept[filepath.Join(s.dir, r.ID+".wav.age")] = true
 		}
 		if r.Path != "" {
 			kept[r.Path] = true

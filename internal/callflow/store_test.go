@@ -83,12 +83,6 @@ func (m *memStore) hook(fn func(n int)) {
 	m.onWrite = fn
 }
 
-func (m *memStore) count() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.writes
-}
-
 func (m *memStore) View(ctx context.Context, fn func(storage.Tx) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
