@@ -37,6 +37,7 @@ type demoStep struct {
 
 type demoHeard struct {
 	Prompt   string  `json:"prompt"`
+	Text     string  `json:"text"`
 	Score    float64 `json:"score"`    // normalised correlation with the prompt's audio
 	Fraction float64 `json:"fraction"` // of the prompt
 }
@@ -115,7 +116,7 @@ func (st demoStep) line() string {
 	head := fmt.Sprintf("%6.1f s  %-8s  ", float64(st.OffsetMS)/1000, st.Who)
 	switch {
 	case st.Heard != nil:
-		return head + fmt.Sprintf("hears %s (match %.2f)", st.Heard.Prompt, st.Heard.Score)
+		return head + fmt.Sprintf("hears %q (%s, match %.2f)", short(st.Heard.Text), scene.Short(st.Heard.Prompt), st.Heard.Score)
 	case st.Decision != nil:
 		return head + fmt.Sprintf("%-5s %s by %s  #%d", strings.ToUpper(st.Decision.Outcome), st.Decision.Action, shortRules(st.Decision.Rules), st.Entry)
 	case st.Entry != 0:
@@ -167,7 +168,19 @@ func (p *play) begins(ctx context.Context, who string, a *scene.Actor, ids ...st
 }
 
 func (p *play) heard(who string, m recognise.Match) {
-	p.note(demoStep{Who: who, What: "hears " + m.ID, Heard: &demoHeard{Prompt: m.ID, Score: round2(m.Score), Fraction: round2(m.Fraction)}})
+	p.note(demoStep{Who: who, What: "hears " + m.ID, Heard: &demoHeard{
+		Prompt: m.ID, Text: p.s.Text(m.ID), Score: round2(m.Score), Fraction: round2(m.Fraction),
+	}})
+}
+
+// short is the beginning of a text, cut between words.
+func short(text string) string {
+	const most = 48
+	if len(text) <= most {
+		return text
+	}
+	cut := strings.LastIndexByte(text[:most], ' ')
+	return text[:max(cut, 1)] + " ..."
 }
 
 func round2(f float64) float64 { return float64(int(f*100+0.5)) / 100 }
@@ -425,7 +438,7 @@ func (p *play) checkRecording(ctx context.Context, r *demoReport, check func(str
 		Identity: p.s.Identity, Open: ageCommand(p.s.Identity, path)}
 	after := row.LastFrameAt.Sub(p.starDown)
 	check("recording stopped within 200 ms of the withdrawal key", row.Status == "withdrawn" && after <= 200*time.Millisecond,
-		"last frame %d ms after the key went down", after.Milliseconds())
+		"%s", lastFrame(after))
 	_, err = p.s.Command(ctx, "recording", "verify", row.ID, "--identity", p.s.Identity)
 	check("recording verified", err == nil, "%s", said(err, "every chunk authenticates"))
 	err = p.tracks(path)
@@ -465,6 +478,13 @@ func (p *play) checkAudit(ctx context.Context, r *demoReport, check func(string,
 	}
 	r.Audit.Entries, r.Audit.Verified = report.Entries, err == nil && report.OK
 	check("audit verified", r.Audit.Verified, "%s", said(err, fmt.Sprintf("%d entries, none changed, removed or reordered", report.Entries)))
+}
+
+func lastFrame(after time.Duration) string {
+	if after < 0 {
+		return "no frame was taken after the key went down"
+	}
+	return fmt.Sprintf("last frame %d ms after the key went down", after.Milliseconds())
 }
 
 func said(err error, otherwise string) string {

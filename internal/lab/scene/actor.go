@@ -76,6 +76,23 @@ func (a *Actor) Matches() []recognise.Match { return a.ear.Matches() }
 // At is when a match began.
 func (a *Actor) At(m recognise.Match) time.Time { return a.TimeAt(m.Start) }
 
+// Text is what a prompt says; an announcement is that of the agent it names.
+func (s *Scene) Text(id string) string {
+	lang, prompt, _ := strings.Cut(id, "/")
+	prompt, who, _ := strings.Cut(prompt, "/")
+	vars := map[string]string{"organisation": s.Options.Name, "callback": s.Options.Callback}
+	for _, a := range s.Options.Agents {
+		if a.ID == who {
+			vars["agent"] = a.Name
+		}
+	}
+	text, err := s.Prompts.Catalogue().Text(lang, prompt, vars)
+	if err != nil {
+		return id
+	}
+	return strings.Join(strings.Fields(text), " ")
+}
+
 // Short is a prompt's id without the language.
 func Short(id string) string {
 	_, rest, _ := strings.Cut(id, "/")
