@@ -262,6 +262,20 @@ func TestWithdrawAndHangUp(t *testing.T) {
 	}
 }
 
+// The same before the conversation, when nobody listens for keys yet.
+func TestWithdrawAndHangUpEarly(t *testing.T) {
+	play(t, func(s *scene) { s.Delay("channels.snoopChannelWithId", time.Second) }, func(s *scene) {
+		s.dial()
+		s.waitFor("recording.start")
+		s.after(500 * time.Millisecond)
+		s.Press(patientLeg, "*")
+		s.HangUp(patientLeg, ari.CauseNormal)
+		s.over()
+		assert.Equal(t, []storage.Answer{storage.AnswerYes, storage.AnswerWithdrawn}, s.answers())
+		assert.Equal(t, storage.RecordingDiscarded, s.recordings()[0].Status)
+	})
+}
+
 // Keys that are no withdrawal are none, however many.
 func TestLeaningOnThePad(t *testing.T) {
 	play(t, nil, func(s *scene) {

@@ -116,6 +116,25 @@ func TestThirdPartyHangsUpWhileAsked(t *testing.T) {
 	}
 }
 
+// The same when the last thing that party keyed was a no.
+func TestThirdPartySaysNoAndHangsUp(t *testing.T) {
+	play(t, nil, func(s *scene) {
+		s.invited("")
+		s.waitFor("recording.paused")
+		s.after(time.Second)
+		leg := s.leg("third")
+		s.store.setSlow(100 * time.Millisecond)
+		s.store.hook(func(int) { s.HangUp(leg, ari.CauseNormal) }) // as the answer is being kept
+		s.Press(leg, "2")
+		s.waitFor("party.left")
+		s.after(2 * time.Second)
+		assert.True(t, s.did("recording.resumed"))
+		assert.False(t, s.did("recording.stopped"))
+		s.HangUp(patientLeg, ari.CauseNormal)
+		s.over()
+	})
+}
+
 func TestWithdrawWithThirdParty(t *testing.T) {
 	for name, wait := range map[string]string{"while ringing": "", "while asked": "recording.paused"} {
 		t.Run(name, func(t *testing.T) {
