@@ -187,3 +187,26 @@ func TestAdoptEnded(t *testing.T) {
 		assert.Empty(t, s.heardAgain(n))
 	})
 }
+
+// A conversation that cannot be joined again is queued again, and the agent who
+// was in it is free.
+func TestAdoptCannotJoin(t *testing.T) {
+	play(t, func(s *scene) { s.keys["ask_consent"] = []string{"2"} }, func(s *scene) {
+		s.talking()
+		s.die()
+		s.RefuseOnce("bridges.get", 404)
+		s.RefuseOnce("bridges.createWithId", 500)
+		s.start()
+		s.until("again", func() bool { return len(s.rung()) == 2 && s.times("call.connected") == 2 })
+		s.after(time.Second)
+		agents := 0
+		for _, id := range s.Channels() {
+			if id != patientLeg {
+				agents++
+			}
+		}
+		assert.Equal(t, 1, agents, "the leg of before is gone")
+		s.HangUp(patientLeg, ari.CauseNormal)
+		assert.Equal(t, string(Completed), s.over().Disposition)
+	})
+}
