@@ -77,7 +77,7 @@ func (t *tap) relay(near, far net.Conn) {
 	defer group.Wait()
 	defer close(seen)
 	group.Go(func() {
-		var r frames
+		var r wire
 		for c := range seen {
 			r.put(c.text, func(message []byte) { t.note(message, c.at) })
 		}
@@ -138,15 +138,15 @@ func (t *tap) waits() []float64 {
 	return out
 }
 
-// frames takes a server's half of a WebSocket apart (RFC 6455), its HTTP answer
+// wire takes a server's half of a WebSocket apart (RFC 6455), its HTTP answer
 // first.
-type frames struct {
+type wire struct {
 	buf      []byte
 	upgraded bool
 	message  []byte
 }
 
-func (r *frames) put(b []byte, message func([]byte)) {
+func (r *wire) put(b []byte, message func([]byte)) {
 	r.buf = append(r.buf, b...)
 	if !r.upgraded {
 		_, rest, ok := strings.Cut(string(r.buf), "\r\n\r\n")
@@ -190,17 +190,17 @@ func (r *frames) put(b []byte, message func([]byte)) {
 	}
 }
 
-func TestFrames(t *testing.T) {
+func TestWire(t *testing.T) {
 	long := strings.Repeat("y", 300)
-	wire := []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
-	wire = append(wire, 0x81, 2, '{', '}')
-	wire = append(wire, 0x89, 0)                         // a ping
-	wire = append(wire, 0x01, 1, 'a', 0x80, 2, 'b', 'c') // in two pieces
-	wire = append(wire, 0x81, 126, 1, 44)
-	wire = append(wire, long...)
+	sent := []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
+	sent = append(sent, 0x81, 2, '{', '}')
+	sent = append(sent, 0x89, 0)                         // a ping
+	sent = append(sent, 0x01, 1, 'a', 0x80, 2, 'b', 'c') // in two pieces
+	sent = append(sent, 0x81, 126, 1, 44)
+	sent = append(sent, long...)
 	var got []string
-	var r frames
-	for _, one := range wire { // however it is cut
+	var r wire
+	for _, one := range sent { // however it is cut
 		r.put([]byte{one}, func(m []byte) { got = append(got, string(m)) })
 	}
 	require.Equal(t, []string{"{}", "abc", long}, got)

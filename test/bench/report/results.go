@@ -104,8 +104,8 @@ func (r results) table(out io.Writer) {
 
 // units are the ends of the benchmarks' units and what is printed for them.
 var units = []struct{ end, text string }{
-	{"-ms/call", "ms"}, {"-ms/s", "ms/s"}, {"-ms", "ms"}, {"-s", "s"}, {"ns/op", "ns"}, {"allocs/op", ""}, {"x-dialplan", "x"},
-	{"KiB/beside-chunk", "KiB"}, {"events/cpu-s", "/s"}, {"events/s", "/s"}, {"calls/s", "/s"},
+	{"-ms/call", "ms"}, {"-ms/s", "ms/s"}, {"-ms", "ms"}, {"events/cpu-s", "/s"}, {"-s", "s"}, {"ns/op", "ns"}, {"allocs/op", ""},
+	{"x-dialplan", "x"}, {"KiB/beside-chunk", "KiB"}, {"events/s", "/s"}, {"calls/s", "/s"},
 }
 
 func plainUnit(unit string) string {

@@ -113,7 +113,7 @@ var sections = []section{
 		{what: "start to last call adopted", bench: "Kill/kill", unit: "adopted-ms", bound: most(1000)},
 		{what: "start to last call recorded again", bench: "Kill/kill", unit: "recording-again-ms"},
 		{what: "lost at the end of a recording, most", bench: "Kill/kill", unit: "lost-max-s", bound: most(4)},
-		{what: "frames the patients got meanwhile", bench: "Kill/kill", unit: "%-of-sound-heard", bound: least(99)},
+		{what: "frames the patients heard with nobody there", bench: "Kill/kill", unit: "%-of-sound-heard", bound: least(99)},
 	}},
 	{"Policy", []row{
 		{what: "a usual decision, slowest of 12 kinds", bench: "Decide/", not: "denied", unit: "ns/op", bound: most(250)},
