@@ -7,7 +7,9 @@ import (
 )
 
 // Bridge joins legs: each hears the others. Keys are told as events and are
-// not passed on to the other parties.
+// not passed on to the other parties. Asterisk would pass them on, and may then
+// lose the end of one behind a prompt: a leg that is in the middle of a key is
+// sent no sound any more, for as long as the call lasts.
 type Bridge struct {
 	call    *Call
 	id      string
@@ -146,7 +148,7 @@ func (b *Bridge) Add(ctx context.Context, legs ...*Leg) error {
 		return nil
 	}
 	err := b.call.request(ctx, func(ctx context.Context) error {
-		return b.call.ctl.client.Bridges.AddChannel(ctx, BridgesAddChannel{BridgeID: b.id, Channel: ids})
+		return b.call.ctl.client.Bridges.AddChannel(ctx, BridgesAddChannel{BridgeID: b.id, Channel: ids, AbsorbDTMF: true})
 	})
 	if err != nil {
 		return b.explain(ctx, err, legs)

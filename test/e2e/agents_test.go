@@ -139,6 +139,7 @@ func TestAgentStopsRecording(t *testing.T) {
 	require.NoError(t, b.Press(ctx, "1")) // no command without the star
 	require.NoError(t, b.Press(ctx, "*1"))
 	hearOut(ctx, t, "recording_off", a, b)
+	require.Empty(t, a.HeardKeys(), "keys are for us, not for the other party")
 	afterwards, _ := chat(ctx, t, a, b, 22)
 	leaves(ctx, t, s, a)
 	require.Equal(t, "set_by_agent", step(ctx, t, s, "consent.withdrawn").Detail["by"])
