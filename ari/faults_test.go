@@ -207,7 +207,11 @@ func TestLiesAndDelays(t *testing.T) {
 					s.Incoming("c1")
 					<-done
 					assert.ErrorIs(t, err, want)
-					if fault != "refuse" {
+					switch {
+					case fault == "refuse":
+					case name == "say" && fault != "delay": // sent again meanwhile
+						assert.LessOrEqual(t, took, 3*time.Second+tt.took)
+					default:
 						assert.Equal(t, tt.took, took)
 					}
 					s.Lie(tt.op, false)
@@ -274,5 +278,34 @@ func TestEmptyIDIsRefusedAndNotSent(t *testing.T) {
 		assert.ErrorIs(t, cl.Bridges.AddChannel(ctx, ari.BridgesAddChannel{BridgeID: "b"}), ari.ErrEmptyID)
 		assert.Error(t, cl.Bridges.AddChannel(ctx, ari.BridgesAddChannel{BridgeID: "b", Channel: []string{"a,b"}}))
 		assert.Len(t, s.Requests(), before)
+	})
+}
+
+// Known fault: a playback sent to a channel that is just leaving a bridge is
+// taken and forgotten.
+func TestForgottenPlaybackIsSentAgain(t *testing.T) {
+	var said error
+	var took time.Duration
+	var done chan struct{}
+	play(t, func(ctx context.Context, c *ari.Call) {
+		began := time.Now()
+		said = c.Say(ctx, "sound:goodbye")
+		took = time.Since(began)
+		close(done)
+	}, func(s *scene) {
+		done = make(chan struct{})
+		sent := 0
+		s.OnRequest(func(op string) {
+			if op == "channels.playWithId" {
+				sent++
+				s.Lie(op, sent == 1)
+			}
+		})
+		s.Incoming("c1")
+		<-done
+		require.NoError(t, said)
+		assert.Equal(t, 2, sent)
+		assert.Less(t, took, 4*time.Second)
+		assert.Equal(t, []string{"sound:goodbye"}, s.Played("c1"))
 	})
 }

@@ -10,6 +10,17 @@ import (
 // A playback whose end is not told is asked for this often.
 const probeEvery = 10 * time.Second
 
+// A playback that has not begun by then is asked for: Asterisk takes the request
+// for a channel that is just leaving a bridge, and forgets it. It is then sent
+// again, this many times in all.
+const (
+	beginsIn = time.Second
+	sendings = 3
+)
+
+// errForgotten is a playback Asterisk took and has never heard of.
+var errForgotten = errors.New("forgotten")
+
 // play is one playback, under call.mu.
 type play struct {
 	started, finished, failed bool
@@ -97,6 +108,17 @@ type tune struct {
 }
 
 func (t *tune) run(ctx context.Context) error {
+	var err error
+	for range sendings {
+		if err = t.once(ctx); !errors.Is(err, errForgotten) {
+			return err
+		}
+		t.id += "-again"
+	}
+	return &Error{Op: t.op, Message: "no PlaybackStarted", Err: ErrNotDone}
+}
+
+func (t *tune) once(ctx context.Context) error {
 	c := t.call
 	c.mu.Lock()
 	c.plays[t.id] = &t.state
@@ -125,8 +147,8 @@ func (t *tune) run(ctx context.Context) error {
 // follow waits for start and end, and stops the playback when told to.
 func (t *tune) follow(ctx context.Context) error {
 	c := t.call
-	limit, gaps := c.ctl.cfg.RequestTimeout, t.gaps()
-	started := false
+	limit, gaps := min(beginsIn, c.ctl.cfg.RequestTimeout), t.gaps()
+	started, asked := false, false
 	for {
 		var stopped, gap bool
 		var ended error
@@ -150,6 +172,12 @@ func (t *tune) follow(ctx context.Context) error {
 		case err != nil && !errors.Is(err, errLate):
 			_ = t.halt(context.WithoutCancel(ctx))
 			return err
+		case errors.Is(err, errLate) && !started && !asked:
+			asked = true
+			if t.forgotten(ctx) {
+				return errForgotten
+			}
+			limit = c.ctl.cfg.RequestTimeout
 		case errors.Is(err, errLate) && !started:
 			return &Error{Op: t.op, Message: "no PlaybackStarted within " + limit.String(), Err: ErrNotDone}
 		case errors.Is(err, errLate) || gap:
@@ -195,6 +223,16 @@ func (t *tune) result() error {
 		}
 	}
 	return &Error{Op: t.op, Message: "Asterisk cannot play " + hideDigits(strings.Join(names, " ")) + ": look for the file and its format", Err: ErrPlayback}
+}
+
+// forgotten tells whether Asterisk knows nothing of the playback, and no event
+// of it is on its way either.
+func (t *tune) forgotten(ctx context.Context) bool {
+	_, err := t.call.ctl.client.Playbacks.Get(ctx, PlaybacksGet{PlaybackID: t.id})
+	if !errors.Is(err, ErrGone) {
+		return false
+	}
+	return errors.Is(t.call.wait(ctx, endGrace, func() bool { return t.state.started || t.state.finished || t.ended() != nil }), errLate)
 }
 
 // probe asks whether the playback is still there.
