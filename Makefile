@@ -37,7 +37,7 @@ unit: tools ## all tests that need no Asterisk, with the race detector
 	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v -e /test/e2e -e /internal/lab)
 
 e2e: tools ## the tests on a real Asterisk, fetched if it is not there yet
-	$(GO) test -race -p 1 -timeout 20m $(E2E)
+	$(GO) test -race -p 1 -parallel 4 -timeout 30m $(E2E)
 
 check: tools vet arch vuln ## format, vet, staticcheck, known vulnerabilities, the arrows between packages
 
