@@ -234,6 +234,23 @@ func TestTailIsOnlyKeptWhenNeeded(t *testing.T) {
 	assert.Equal(t, filepath.Base(res.Path), left[0].Name())
 }
 
+func TestRecoverTellsWhenTheLastWasKept(t *testing.T) {
+	for name, tail := range map[string]time.Duration{"chunk is newer": -time.Second, "tail is newer": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for file, at := range map[string]time.Time{partSuffix: t0, tailSuffix: t0.Add(tail)} {
+				path := filepath.Join(dir, "x"+file)
+				require.NoError(t, os.WriteFile(path, nil, 0o600))
+				require.NoError(t, os.Chtimes(path, at, at))
+			}
+			found, err := Recover(dir)
+			require.NoError(t, err)
+			require.Len(t, found, 1)
+			assert.True(t, found[0].LastKept.Equal(t0.Add(max(0, tail))), found[0].LastKept)
+		})
+	}
+}
+
 func TestKeyFiles(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "identity.txt")

@@ -13,7 +13,7 @@ type Recovered struct {
 	ID       string
 	Path     string // id.truncated.age
 	Bytes    int64
-	LastKept time.Time // when the last chunk reached the disk
+	LastKept time.Time // when the last chunk, or the tail of one, reached the disk
 }
 
 // Recover finds what killed processes left in dir, renames it from id.wav.age.part
@@ -65,6 +65,9 @@ func recoverOne(part string) (Recovered, error) {
 		Bytes: st.Size(), LastKept: st.ModTime().UTC(),
 	}
 	os.Remove(base + tailNewSuffix) // was being written; the one before it is whole
+	if tail, err := os.Stat(base + tailSuffix); err == nil && tail.ModTime().After(rec.LastKept) {
+		rec.LastKept = tail.ModTime().UTC()
+	}
 	if err := os.Rename(base+tailSuffix, base+truncatedTailSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return Recovered{}, diskError(err)
 	}

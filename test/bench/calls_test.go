@@ -150,7 +150,7 @@ type row struct {
 	CallID      string    `json:"call"`
 	Status      string    `json:"status"`
 	LastFrameAt time.Time `json:"last_frame_at"`
-	StoppedAt   time.Time `json:"stopped_at"`
+	Path        string    `json:"path"`
 }
 
 // recordings are those of some calls, the newest of each.

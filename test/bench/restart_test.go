@@ -2,12 +2,16 @@ package bench
 
 import (
 	"context"
+	"io"
 	"slices"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/callward/callward/internal/lab/scene"
+	"github.com/callward/callward/internal/recording"
 )
 
 const (
@@ -44,10 +48,7 @@ func BenchmarkKill(b *testing.B) {
 			ready := time.Since(started)
 			adopted := reached(ctx, b, list, mark, "call.adopted").Sub(started)
 			again := reached(ctx, b, list, mark, "recording.started").Sub(started)
-			var lost []float64
-			for _, r := range recordings(ctx, b, s, "broken", list) {
-				lost = append(lost, killed.Sub(r.StoppedAt).Seconds())
-			}
+			lost := lacking(ctx, b, s, list, killed)
 			result(b, map[string]float64{
 				"ready-ms": ms(ready), "adopted-ms": ms(adopted), "recording-again-ms": ms(again),
 				"lost-p50-s": median(lost), "lost-max-s": slices.Max(lost), "%-of-sound-heard": 100 * share,
@@ -82,4 +83,17 @@ func reached(ctx context.Context, b *testing.B, list []*caller, mark int, step s
 		}
 	}
 	return last
+}
+
+// lacking is how many seconds before it was killed each recording ends.
+func lacking(ctx context.Context, b *testing.B, s *scene.Scene, list []*caller, killed time.Time) (lost []float64) {
+	b.Helper()
+	ids, err := recording.ReadIdentities(s.Identity)
+	require.NoError(b, err)
+	for _, r := range recordings(ctx, b, s, "broken", list) {
+		info, err := recording.Open(r.Path, ids, io.Discard)
+		require.ErrorIs(b, err, recording.ErrTruncated)
+		lost = append(lost, killed.Sub(info.StartedAt.Add(info.Duration)).Seconds())
+	}
+	return lost
 }
