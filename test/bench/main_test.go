@@ -29,7 +29,7 @@ import (
 
 var (
 	calls  = flag.Int("calls", 10, "calls at once whose CPU is measured")
-	rounds = flag.Int("rounds", 3, "times each state is measured, in turns")
+	rounds = flag.Int("rounds", 3, "times each figure is taken")
 	window = flag.Duration("window", 5*time.Second, "how long CPU is measured in each state")
 	pairs  = flag.Int("pairs", 60, "calls to Callward, and as many to the dialplan, for the time to the first sound")
 	rate   = flag.Int("rate", 100, "calls a second for the time from StasisStart to PlaybackStarted")

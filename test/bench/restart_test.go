@@ -14,11 +14,6 @@ import (
 	"github.com/callward/callward/internal/recording"
 )
 
-const (
-	stop = syscall.SIGTERM
-	kill = syscall.SIGKILL
-)
-
 // alone is how long nobody controls the calls, and how long the sound is
 // measured before.
 const alone = 2 * time.Second
@@ -39,7 +34,7 @@ func BenchmarkKill(b *testing.B) {
 			pass(ctx, b, 3*time.Second+time.Duration(i)*1300*time.Millisecond)
 			before := heard(ctx, b, list)
 			killed := time.Now()
-			require.NoError(b, s.Signal(kill))
+			require.NoError(b, s.Signal(syscall.SIGKILL))
 			share := heard(ctx, b, list) / before
 
 			mark := s.Events.Mark()
