@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"syscall"
 	"testing"
 	"time"
 
@@ -130,18 +131,28 @@ func TestWaitsForAgent(t *testing.T) {
 	tidy(ctx, t, s)
 }
 
-// TestAgentStopsRecording: the patient said so, the agent presses star one.
+// TestAgentStopsRecording: the patient said so, the agent presses star one. It
+// stays stopped when callward is killed and comes back.
 func TestAgentStopsRecording(t *testing.T) {
 	t.Parallel()
-	ctx, s := set(t)
+	ctx, s := set(t, with("CALLWARD_RECORDING_DISCARD_UNDER=2s"))
 	a, b := joined(ctx, t, s, agent(ctx, t, s, "maria"), "1")
 	before, _ := chat(ctx, t, a, b, 20)
 	require.NoError(t, b.Press(ctx, "1")) // no command without the star
 	require.NoError(t, b.Press(ctx, "*1"))
 	hearOut(ctx, t, "recording_off", a, b)
 	require.Empty(t, a.HeardKeys(), "keys are for us, not for the other party")
+	step(ctx, t, s, "consent.withdrawal_confirmed")
+	require.NoError(t, s.Signal(syscall.SIGKILL))
+	mark := s.Events.Mark()
+	require.NoError(t, s.Serve(ctx))
+	after(ctx, t, s, mark, "call.adopted")
 	afterwards, _ := chat(ctx, t, a, b, 22)
-	leaves(ctx, t, s, a)
+	require.NoError(t, b.Hangup(ctx))
+	hears(ctx, t, a, "goodbye")
+	require.Equal(t, "completed", after(ctx, t, s, mark, "call.ended").Detail["disposition"])
+	silent(ctx, t, s)
+	expectAway(t, s)
 	require.Equal(t, "set_by_agent", step(ctx, t, s, "consent.withdrawn").Detail["by"])
 	tracks := oneRecording(t, s, "withdrawn", "consent_withdrawn")
 	present(t, tracks[0], before, "what was said before")

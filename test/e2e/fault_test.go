@@ -158,7 +158,7 @@ func isWritten(ctx context.Context, t *testing.T, s *scene.Scene, call string) {
 // written later. A call that begins meanwhile is not recorded.
 func TestDatabaseAwayInConversation(t *testing.T) {
 	t.Parallel()
-	ctx, s := set(t)
+	ctx, s := set(t, with("CALLWARD_RECORDING_DISCARD_UNDER=2s"))
 	a, b := joined(ctx, t, s, agent(ctx, t, s, "maria"), "1")
 	release := holdDatabase(ctx, t, s)
 	before, _ := chat(ctx, t, a, b, 20)

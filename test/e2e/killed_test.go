@@ -117,27 +117,6 @@ func segments(t *testing.T, s *scene.Scene) (first, second row) {
 	return first, second
 }
 
-// TestKilledAfterWithdrawal: what was withdrawn stays withdrawn.
-func TestKilledAfterWithdrawal(t *testing.T) {
-	t.Parallel()
-	ctx, s := set(t)
-	a, b := joined(ctx, t, s, agent(ctx, t, s, "maria"), "1")
-	require.NoError(t, a.Press(ctx, "*"))
-	hearOut(ctx, t, "recording_off", a, b)
-	step(ctx, t, s, "consent.withdrawal_confirmed")
-	require.NoError(t, s.Signal(syscall.SIGKILL))
-	mark := s.Events.Mark()
-	require.NoError(t, s.Serve(ctx))
-	after(ctx, t, s, mark, "call.adopted")
-	chat(ctx, t, a, b, 10)
-	require.NoError(t, b.Hangup(ctx)) // the agent this time
-	hears(ctx, t, a, "goodbye")
-	require.Equal(t, "completed", after(ctx, t, s, mark, "call.ended").Detail["disposition"])
-	silent(ctx, t, s)
-	require.Len(t, recordings(t, s), 1, "no second recording")
-	expectAway(t, s)
-}
-
 // TestKilledWhileIdentifying: the step begins again, and half an answer is none.
 func TestKilledWhileIdentifying(t *testing.T) {
 	t.Parallel()
@@ -321,6 +300,12 @@ func newWire(t *testing.T) *wire {
 	return w
 }
 
+func (w *wire) leadTo(addr string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.to = addr
+}
+
 func (w *wire) carry(c net.Conn) {
 	w.mu.Lock()
 	to, cut := w.to, w.cut
@@ -379,7 +364,7 @@ func TestWireCut(t *testing.T) {
 			t.Parallel()
 			w := newWire(t)
 			ctx, s := stage(t, with("CALLWARD_ASTERISK_ARI_URL=https://"+w.listener.Addr().String()))
-			w.to = strings.TrimPrefix(s.Asterisk.ARIURL, "https://")
+			w.leadTo(strings.TrimPrefix(s.Asterisk.ARIURL, "https://"))
 			require.NoError(t, s.Serve(ctx))
 			n := w.count()
 			a, b := joined(ctx, t, s, agent(ctx, t, s, "maria"), "1")
