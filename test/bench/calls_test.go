@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -149,23 +148,26 @@ func (t *turn) duty(b *testing.B, state string) {
 type row struct {
 	CallID      string    `json:"call"`
 	Status      string    `json:"status"`
+	Reason      string    `json:"reason"`
+	Segment     int       `json:"segment"`
 	LastFrameAt time.Time `json:"last_frame_at"`
 	Path        string    `json:"path"`
 }
 
-// recordings are those of some calls, the newest of each.
+// recordings are the first segments of some calls, which must have ended in a
+// way.
 func recordings(ctx context.Context, b *testing.B, s *scene.Scene, status string, of []*caller) map[string]row {
 	b.Helper()
-	out, err := s.Command(ctx, "recording", "list", "--json", "--status", status, "--limit", fmt.Sprint(len(of)))
-	require.NoError(b, err)
-	var rows []row
-	require.NoError(b, json.Unmarshal(out, &rows))
 	found := map[string]row{}
-	for _, r := range rows {
-		found[r.CallID] = r
-	}
 	for _, c := range of {
-		require.Contains(b, found, c.id, "a %s recording", status)
+		out, err := s.Command(ctx, "recording", "list", "--json", "--call", c.id)
+		require.NoError(b, err)
+		var rows []row
+		require.NoError(b, json.Unmarshal(out, &rows))
+		i := slices.IndexFunc(rows, func(r row) bool { return r.Segment == 1 })
+		require.GreaterOrEqual(b, i, 0, "a recording of %s", c.id)
+		require.Equal(b, status, rows[i].Status, "recording of %s: %s", c.id, rows[i].Reason)
+		found[c.id] = rows[i]
 	}
 	return found
 }
