@@ -38,3 +38,26 @@ func TestPromptsInARowFoundInOnePiece(t *testing.T) {
 		}
 	}
 }
+
+// Something that resembles a short prompt to its end, but not enough to be it,
+// must not stand in the way of what is heard after it.
+func TestResemblanceDoesNotBlockWhatFollows(t *testing.T) {
+	short, long := softphone.Speech(800, 800*time.Millisecond), softphone.Speech(801, 2*time.Second)
+	other := softphone.Speech(802, 800*time.Millisecond)
+	c, err := NewCatalogue([]Prompt{{ID: "short", PCM: short}, {ID: "long", PCM: long}})
+	require.NoError(t, err)
+	for share := 30; share <= 70; share += 2 {
+		heard := make([]int16, rate/2)
+		for i := range short {
+			heard = append(heard, int16((int(short[i])*share+int(other[i])*(100-share))/100))
+		}
+		heard = append(append(append(heard, make([]int16, rate/4)...), long...), make([]int16, rate)...)
+		s := c.scanner()
+		for i := 0; i < len(heard); i += rate / 10 {
+			s.push(heard[i:min(i+rate/10, len(heard))], false)
+		}
+		s.push(nil, true)
+		require.NotEmpty(t, s.matches, "short heard with a share of %d %%", share)
+		require.Equal(t, "long", s.matches[len(s.matches)-1].ID, "short heard with a share of %d %%", share)
+	}
+}

@@ -180,7 +180,10 @@ func (s *scanner) suppose(p *prompt, around int) {
 // whether one became a match.
 func (s *scanner) decide() bool {
 	s.hyps = slices.DeleteFunc(s.hyps, func(h *hypothesis) bool {
-		return h.isBroken() && (!h.isLikely() || slices.ContainsFunc(s.hyps, func(r *hypothesis) bool { return r != h && r.beats(h) }))
+		if h.isSettled() && !h.isLikely() {
+			return true // nothing to come can make it one
+		}
+		return h.isBroken() && slices.ContainsFunc(s.hyps, func(r *hypothesis) bool { return r != h && r.beats(h) })
 	})
 	if len(s.hyps) == 0 {
 		return false
